@@ -1,0 +1,39 @@
+# The front door. Each target sets up what it needs; `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup run up test build deploy lock clean build-Provider
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version). Name another: make PYTHON=python3.13 ..."; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
+
+lock: setup ## resolve pyproject.toml's dev group anew into requirements-dev.txt
+	$(PYTHON) -m venv --clear $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-lock/bin/python -m pip install --quiet --group dev
+	{ echo "# pyproject.toml's dev group, resolved: make lock"; $(VENV)-lock/bin/python -m pip freeze; } > requirements-dev.txt
+	rm -rf $(VENV)-lock
+
+clean: ## remove everything that was built or installed here
+	rm -rf $(VENV) .aws-sam .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# SAM calls this one, and so does the local engine with its own platform and Python.
+FUNCTION_PLATFORM ?= manylinux2014_aarch64
+FUNCTION_PYTHON ?= 3.14
+build-Provider:
+	cp -R handler schemas "$(ARTIFACTS_DIR)/"
+	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+		--platform $(FUNCTION_PLATFORM) --python-version $(FUNCTION_PYTHON) \
+		--target "$(ARTIFACTS_DIR)" -r handler/requirements.txt

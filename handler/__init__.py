@@ -1,0 +1,1 @@
+"""What runs in Lambda: the provider of Custom::TransferServerState."""
