@@ -28,12 +28,10 @@ clean: ## remove everything that was built or installed here
 	rm -rf $(VENV) .aws-sam .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# SAM calls this one, and so does the local engine with its own platform and Python.
-FUNCTION_PLATFORM ?= manylinux2014_aarch64
-FUNCTION_PYTHON ?= 3.14
+# SAM calls this one, and so does the local engine, with the packages that fit its machine.
+PACKAGES ?= $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \
+	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 build-Provider:
 	cp -R handler schemas "$(ARTIFACTS_DIR)/"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-		--platform $(FUNCTION_PLATFORM) --python-version $(FUNCTION_PYTHON) \
-		--target "$(ARTIFACTS_DIR)" -r handler/requirements.txt
+	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt

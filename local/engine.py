@@ -1,0 +1,195 @@
+"""The two servers that stand in for AWS: the Transfer emulator and a CloudFormation engine.
+
+It starts them on free loopback ports, waits until they answer, and hands out boto3 clients. It
+must not know what is deployed to them.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+ROOT = Path(__file__).parent.parent
+REGION = "us-east-1"
+READY_WITHIN_S = 30.0
+
+# What the AWS SDKs read. No profile, file, proxy or endpoint of the person's own may leak in.
+_SDK = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "NO_PROXY": "127.0.0.1",
+    "no_proxy": "127.0.0.1",
+}
+
+
+class NotReadyError(Exception):
+    """A server did not come up; the message says which, and what it said last."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where the servers listen, and a folder that goes when they go."""
+
+    aws_url: str
+    transfer_url: str
+    folder: Path
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """The environment that points any AWS SDK or tool at the two servers."""
+        return {
+            "AWS_ENDPOINT_URL": self.aws_url,
+            "AWS_ENDPOINT_URL_TRANSFER": self.transfer_url,
+            **{name: _SDK[name] for name in _SDK if name.startswith("AWS_")},
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for `service`, at the server that stands in for it."""
+        if service not in self._clients:
+            self._clients[service] = _session().client(
+                service,
+                endpoint_url=self.transfer_url if service == "transfer" else self.aws_url,
+                config=Config(proxies={}, retries={"total_max_attempts": 1}),
+            )
+        return self._clients[service]
+
+
+@contextmanager
+def running() -> Iterator[Engine]:
+    """Start both servers; end them, what they started and their files on the way out.
+
+    Raises NotReadyError.
+    """
+    environment = {**_inherited(os.environ), **_SDK, "PYTHONUNBUFFERED": "1"}
+    with _keeper() as (folder, start):
+        start("emulator", ["local.emulator", "--port", "0"], environment)
+        transfer_url = _when_ready(folder, "emulator", lambda log: log.partition("\n")[0])
+        port = _free_port()
+        aws_url = f"http://127.0.0.1:{port}"
+        start(
+            "engine",
+            ["ministack.app"],
+            {**environment, **_engine_settings(port, folder, transfer_url)},
+        )
+        _when_ready(folder, "engine", lambda _: _answers(f"{aws_url}/_ministack/ready"))
+        yield Engine(aws_url, transfer_url, folder)
+
+
+def _engine_settings(port: int, folder: Path, transfer_url: str) -> dict[str, str]:
+    return {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        # The host in the ResponseURL.
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "USE_SSL": "0",
+        "S3_DATA_DIR": str(folder / "s3"),
+        "STATE_DIR": str(folder / "state"),
+        "LAMBDA_EXECUTOR": "local",
+        # At its start and end it removes containers of its kind, which may be somebody else's.
+        "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
+        # What the function's process inherits, and boto3 in it reads.
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL_TRANSFER": transfer_url,
+    }
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what would point an SDK elsewhere or change how the engine runs."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(("AWS_", "LAMBDA_", "LOCALSTACK_", "MINISTACK_", "PYTHONPATH"))
+    }
+
+
+def _session() -> boto3.Session:
+    # Whose profile and files these are is none of our business.
+    ours = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    return boto3.Session(
+        aws_access_key_id=_SDK["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=_SDK["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+        botocore_session=botocore.session.Session(session_vars=ours),
+    )
+
+
+@contextmanager
+def _keeper() -> Iterator[tuple[Path, Callable[[str, list[str], dict[str, str]], None]]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "local.keeper"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Out of reach of the terminal's Ctrl-C, which is ours to handle.
+        process_group=0,
+    ) as keeper:
+        # Leaving closes its stdin, which tells it to clean up, and waits until it has.
+        assert keeper.stdin is not None  # noqa: S101 - for the type checker
+        assert keeper.stdout is not None  # noqa: S101
+        stdin = keeper.stdin
+
+        def start(name: str, module: list[str], environment: dict[str, str]) -> None:
+            argv = [sys.executable, "-m", *module]
+            order = {"argv": argv, "env": environment, "log": f"{name}.log"}
+            stdin.write(json.dumps(order) + "\n")
+            stdin.flush()
+
+        yield Path(keeper.stdout.readline().rstrip("\n")), start
+
+
+def _when_ready(folder: Path, name: str, look: Callable[[str], str]) -> str:
+    """Return what `look` makes of the server's log, as soon as that is something."""
+    log = folder / f"{name}.log"
+    give_up = time.monotonic() + READY_WITHIN_S
+    while True:
+        said = log.read_text(errors="replace") if log.exists() else ""
+        if found := look(said):
+            return found
+        if time.monotonic() > give_up:
+            last = said.strip().rpartition("\n")[2] or "nothing"
+            raise NotReadyError(
+                f"The {name} did not answer within {READY_WITHIN_S:.0f} s; the last it said: {last}"
+            )
+        time.sleep(0.05)
+
+
+def _answers(url: str) -> str:
+    # Without the proxies that the environment may name: this is loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=1) as response:
+            return str(response.status)
+    except OSError:
+        return ""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,70 @@
+"""Deploys the provider to the local engine: template.yaml as it is, and its package.
+
+As `sam package` does, it puts the package into a bucket and writes its address into the template;
+it must change nothing else there.
+"""
+
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from local.engine import ROOT, Engine
+from local.stack import Stack
+
+STACK = "transfer-server-state"
+_CODE = "      CodeUri: .\n"
+
+
+class NotDeployedError(Exception):
+    """The provider's stack did not come to be; the message says why."""
+
+
+def deploy(engine: Engine) -> Stack:
+    """Build the package, upload it and deploy the template. Raises NotDeployedError."""
+    package = archive(build(engine.folder / "package"))
+    bucket = f"packages-{uuid.uuid4().hex}"
+    s3 = engine.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.upload_file(str(package), bucket, package.name)
+    stack = Stack(engine.client("cloudformation"), STACK)
+    stack.change(packaged(f"s3://{bucket}/{package.name}"))
+    if (status := stack.settled()) != "CREATE_COMPLETE":
+        failed = [e for e in stack.events() if e["ResourceStatus"].endswith("_FAILED")]
+        raise NotDeployedError(
+            f"The provider's stack ended in {status}: "
+            + "; ".join(f"{e['LogicalResourceId']}: {e['ResourceStatusReason']}" for e in failed)
+        )
+    return stack
+
+
+def build(target: Path) -> Path:
+    """Fill `target` with what the function consists of, with packages that fit this machine."""
+    target.mkdir()
+    subprocess.run(  # noqa: S603
+        [  # noqa: S607 - whichever make started us
+            "make",
+            "--silent",
+            "build-Provider",
+            f"ARTIFACTS_DIR={target}",
+            f"PACKAGES={sys.executable} -m local.packages",
+        ],
+        cwd=ROOT,
+        check=True,
+    )
+    return target
+
+
+def archive(folder: Path) -> Path:
+    """Zip a folder, beside it."""
+    return Path(shutil.make_archive(str(folder), "zip", folder))
+
+
+def packaged(uri: str) -> str:
+    """template.yaml with the package's address in the place of its folder."""
+    template = (ROOT / "template.yaml").read_text()
+    before, found, after = template.partition(_CODE)
+    if not found or _CODE in after:
+        raise NotDeployedError(f"template.yaml has not exactly one line {_CODE.strip()!r}.")
+    return f"{before}{_CODE.replace('.', uri)}{after}"
