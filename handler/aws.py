@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 from handler.reconcile import DeniedError, GoneError, RefusedError, UnavailableError
 
 # Nothing repeats below us: the loop has the deadline, and counts the commands.
-_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
+CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
 _PAUSES_S = (1, 2, 4, 8)
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException"}
 _DENIED = {"AccessDeniedException", "AccessDenied"}
@@ -26,7 +26,7 @@ _ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
 
 def boto3_client(service: str) -> Any:
     """Make a client; endpoints come through botocore's own environment variables."""
-    return boto3.client(service, config=_CONFIG)
+    return boto3.client(service, config=CONFIG)
 
 
 class Aws:

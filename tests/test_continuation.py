@@ -1,0 +1,215 @@
+"""A request that outlives its invocation, or its stack."""
+
+import json
+
+import pytest
+
+from local.emulator import State
+from tests.lab import FUNCTION, STACK, Account, client_error
+
+
+def test_near_the_end_of_an_invocation_another_carries_on(account: Account) -> None:
+    account.emulator.set(stop_s=2_000)
+    given = f"{account.server_id}:from-ONLINE"
+    answer = account.send("Update", DesiredState="OFFLINE", PhysicalResourceId=given)
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", given)
+    assert account.commands == ["StopServer"]
+    assert [i["InvocationType"] for i in account.lambda_.invocations] == ["Event", "Event"]
+    assert {i["FunctionName"] for i in account.lambda_.invocations} == {FUNCTION}
+
+
+def test_the_deadline_holds_across_invocations(account: Account) -> None:
+    account.emulator.set(stop_s=100_000)
+    began_s = account.clock.now()
+    answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="3000")
+    assert answer["Status"] == "FAILED"
+    assert account.clock.now() - began_s == pytest.approx(2940, abs=1)
+    assert account.commands == ["StopServer"]
+
+
+def test_no_invocation_is_used_up(account: Account) -> None:
+    account.emulator.set(stop_s=2_000)
+    event = account.request("Create", DesiredState="OFFLINE")
+    while event:
+        began_s = account.clock.now()
+        account.invoke(event)
+        assert account.clock.now() - began_s <= account.timeout_s - 60
+        event = account.lambda_.queue.popleft() if account.lambda_.queue else None
+    assert account.store.answers[0]["Status"] == "SUCCESS"
+
+
+def test_what_was_found_is_in_lambda_s_queue_before_the_command_is_given(account: Account) -> None:
+    account.emulator.set(stop_s=60)
+    account.invoke(account.request("Create", DesiredState="OFFLINE"))
+    assert (account.commands, account.store.puts) == ([], [])
+    kept = account.lambda_.queue.popleft()
+    # The invocation that gives the command dies; Lambda tries the same event again.
+    with pytest.raises(KilledError):
+        account.invoke(kept, provider=Dying(account).provider)
+    assert account.commands == ["StopServer"]
+    account.clock.sleep(60)
+    account.invoke(kept)
+    (answer,) = account.store.answers
+    assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
+    assert account.commands == ["StopServer"]
+
+
+class KilledError(BaseException):
+    """The sandbox is gone."""
+
+
+class Dying:
+    """A function that is killed when it first sleeps."""
+
+    def __init__(self, account: Account) -> None:
+        self.provider = account.new_provider(sleep=self._die)
+
+    def _die(self, _: float) -> None:
+        raise KilledError
+
+
+def test_a_request_that_cannot_hand_over_before_its_command_gives_it_all_the_same(
+    account: Account,
+) -> None:
+    denied = client_error("AccessDeniedException", 403, "Invoke")
+    account.lambda_.failures.append(denied)
+    account.emulator.set(stop_s=60)
+    answer = account.send("Create", DesiredState="OFFLINE")
+    assert answer["Status"] == "SUCCESS"
+    assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
+
+
+def test_a_throttled_hand_over_is_tried_again(account: Account) -> None:
+    throttled = client_error("TooManyRequestsException", 429, "Invoke")
+    account.lambda_.failures.extend([throttled] * 3)
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
+    assert len(account.lambda_.queue) == 0
+    assert len(account.lambda_.invocations) == 4
+
+
+def test_a_request_that_cannot_go_on_says_so(account: Account) -> None:
+    account.emulator.set(stop_s=2_000)
+    account.lambda_.failures.append(client_error("AccessDeniedException", 403, "Invoke"))
+    given = f"{account.server_id}:from-ONLINE"
+    answer = account.send("Update", DesiredState="OFFLINE", PhysicalResourceId=given)
+    assert answer["Status"] == "FAILED"
+    assert "lambda:InvokeFunction" in answer["Reason"]
+    assert answer["Reason"].endswith("could not invoke itself to go on. Mend that, deploy again.")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [None, 7, {}, {"progress": None}, {"progress": {"desired": "x"}}, {"progress": {}, "x": 1}],
+)
+def test_a_continuation_that_makes_no_sense_is_a_fresh_request(
+    account: Account, garbage: object
+) -> None:
+    event = account.request("Create", DesiredState="OFFLINE") | {"Continuation": garbage}
+    assert account.settle(event)["Status"] == "SUCCESS"
+
+
+def test_a_continuation_is_json_beside_the_same_event(account: Account) -> None:
+    event = account.request("Create", DesiredState="OFFLINE")
+    account.invoke(event)
+    kept = json.loads(account.lambda_.invocations[0]["Payload"])
+    assert {name: kept[name] for name in event} == event
+    assert kept.keys() - event.keys() == {"Continuation"}
+    assert kept["Continuation"]["progress"]["first"] == "ONLINE"
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
+@pytest.mark.parametrize("stop_failures", [0, 1])
+def test_a_creation_whose_stack_rolled_back_meanwhile_takes_its_command_back(
+    account: Account, status: str, stop_failures: int
+) -> None:
+    """CloudFormation gave up waiting, and deleted an id that it made up itself."""
+    account.emulator.set(stop_s=60, start_s=60, stop_failures=stop_failures)
+    account.invoke(account.request("Create", DesiredState="OFFLINE"))
+    account.cloudformation.stacks[STACK] = {"StackStatus": status}
+    account.invoke(account.lambda_.queue.popleft())
+    assert account.state is State.ONLINE
+    assert account.commands == ["StopServer", "StartServer"]
+    (answer,) = account.store.answers
+    assert answer["Status"] == "FAILED"
+    assert "rolled back meanwhile" in answer["Reason"]
+    assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
+
+
+def test_taking_a_command_back_survives_its_invocation(account: Account) -> None:
+    account.emulator.set(stop_s=60, start_s=1_500)
+    account.invoke(account.request("Create", DesiredState="OFFLINE"))
+    account.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_IN_PROGRESS"}
+    while account.lambda_.queue:
+        account.invoke(account.lambda_.queue.popleft())
+    assert account.state is State.ONLINE
+    (answer,) = account.store.answers
+    assert "rolled back meanwhile" in answer["Reason"]
+    assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
+
+
+def test_an_update_of_the_same_server_never_takes_anything_back(account: Account) -> None:
+    """The rollback has an Update of its own for that."""
+    account.cloudformation.stacks[STACK] = {"StackStatus": "UPDATE_ROLLBACK_IN_PROGRESS"}
+    given = f"{account.server_id}:from-ONLINE"
+    answer = account.send("Update", DesiredState="OFFLINE", PhysicalResourceId=given)
+    assert answer["Status"] == "SUCCESS"
+    assert account.commands == ["StopServer"]
+
+
+def start_then_leave(account: Account, phase: dict[str, str]) -> dict[str, object]:
+    """Begin to wait for a starting server, then let the stack go on."""
+    account.state = State.OFFLINE
+    account.emulator.set(start_s=1_000)
+    account.transfer.start_server(ServerId=account.server_id)
+    given = f"{account.server_id}:from-OFFLINE"
+    account.cloudformation.stacks[STACK] = {"StackStatus": "UPDATE_IN_PROGRESS"}
+    account.invoke(account.request("Update", DesiredState="OFFLINE", PhysicalResourceId=given))
+    account.cloudformation.stacks[STACK] = phase
+    while account.lambda_.queue:
+        account.invoke(account.lambda_.queue.popleft())
+    (answer,) = account.store.answers
+    return answer
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        {"StackStatus": "UPDATE_ROLLBACK_IN_PROGRESS"},
+        {"StackStatus": "UPDATE_IN_PROGRESS", "LastUpdatedTime": "a later update"},
+    ],
+)
+def test_a_newer_operation_of_the_stack_is_not_undone_by_a_late_command(
+    account: Account, phase: dict[str, str]
+) -> None:
+    answer = start_then_leave(account, phase)
+    assert answer["Status"] == "FAILED"
+    assert "went on to another operation" in str(answer["Reason"])
+    assert account.commands == ["StartServer"]
+
+
+@pytest.mark.parametrize("phase", [{"StackStatus": "UPDATE_IN_PROGRESS"}, {}])
+def test_a_late_command_is_given_while_the_stack_still_waits_or_cannot_be_read(
+    account: Account, phase: dict[str, str]
+) -> None:
+    assert start_then_leave(account, phase)["Status"] == "SUCCESS"
+    assert account.commands == ["StartServer", "StopServer"]
+
+
+def test_a_request_is_as_old_as_the_signature_of_its_url(account: Account) -> None:
+    """A retry of Lambda's comes minutes later, and CloudFormation's patience is the same."""
+    account.emulator.set(stop_s=100_000)
+    sent_s = account.clock.now() - 300
+    event = account.request("Create", DesiredState="OFFLINE")
+    event["ResponseURL"] += "&X-Amz-Date=20231114T220820Z"
+    assert account.settle(event)["Status"] == "FAILED"
+    assert account.clock.now() - sent_s == pytest.approx(3540, abs=2)
+
+
+@pytest.mark.parametrize("date", ["20231114T191300Z", "20231114T231400Z", "yesterday", ""])
+def test_a_date_that_cannot_be_is_no_date(account: Account, date: str) -> None:
+    account.emulator.set(stop_s=100_000)
+    began_s = account.clock.now()
+    event = account.request("Create", DesiredState="OFFLINE")
+    event["ResponseURL"] += f"&X-Amz-Date={date}"
+    assert account.settle(event)["Status"] == "FAILED"
+    assert account.clock.now() - began_s == pytest.approx(3540, abs=2)

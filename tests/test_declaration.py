@@ -1,0 +1,126 @@
+"""What may be declared, and how a mistake is told."""
+
+from typing import Any
+
+import pytest
+
+from handler.declaration import Declaration, Home, InvalidDeclarationError, parse
+from handler.machine import State
+
+HOME = Home("eu-west-1", "111122223333")
+SERVER = "s-0123456789abcdef0"
+ARN = f"arn:aws:transfer:eu-west-1:111122223333:server/{SERVER}"
+VALID: dict[str, Any] = {"ServiceToken": "arn:…", "ServerId": SERVER, "DesiredState": "OFFLINE"}
+
+
+def test_what_is_not_declared_has_its_default() -> None:
+    assert parse(VALID, HOME) == Declaration(
+        server_id=SERVER, desired=State.OFFLINE, restore_on_delete=False, timeout_s=3600
+    )
+
+
+@pytest.mark.parametrize("server", [SERVER, ARN, ARN.replace("arn:aws:", "arn:aws-cn:")])
+def test_a_server_is_named_by_its_id_or_its_arn(server: str) -> None:
+    assert parse(VALID | {"ServerId": server}, HOME).server_id == SERVER
+
+
+@pytest.mark.parametrize(
+    ("timeout", "timeout_s"), [(1, 1), (3600, 3600), ("1", 1), ("600", 600), ("3600", 3600)]
+)
+def test_a_timeout_is_a_number_or_a_string(timeout: object, timeout_s: int) -> None:
+    assert parse(VALID | {"ServiceTimeout": timeout}, HOME).timeout_s == timeout_s
+
+
+@pytest.mark.parametrize(
+    ("on_delete", "restores"), [("RETAIN", False), ("RESTORE", True)]
+)
+def test_on_delete_retains_or_restores(on_delete: str, *, restores: bool) -> None:
+    assert parse(VALID | {"OnDelete": on_delete}, HOME).restore_on_delete is restores
+
+
+@pytest.mark.parametrize("triggers", [[], ["a", {"b": "c"}], {}, {"Version": "2"}])
+def test_triggers_are_any_list_or_map(triggers: object) -> None:
+    assert parse(VALID | {"Triggers": triggers}, HOME).desired is State.OFFLINE
+
+
+EXPECTED_SERVER = "expected a server id (s- and 17 hex digits) or the server's ARN"
+EXPECTED_TIMEOUT = "expected a whole number of seconds from 1 to 3600"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"DesiredState": "OFLINE"}, "DesiredState: 'OFLINE', expected ONLINE or OFFLINE; did you mean OFFLINE?"),
+        ({"DesiredState": "online"}, "DesiredState: 'online', expected ONLINE or OFFLINE; did you mean ONLINE?"),
+        ({"DesiredState": "STOPPED"}, "DesiredState: 'STOPPED', expected ONLINE or OFFLINE"),
+        ({"DesiredState": True}, "DesiredState: True, expected ONLINE or OFFLINE"),
+        ({"OnDelete": "RESTOR"}, "OnDelete: 'RESTOR', expected RETAIN or RESTORE; did you mean RESTORE?"),
+        ({"ServerId": ""}, f"ServerId: '', {EXPECTED_SERVER}"),
+        ({"ServerId": SERVER.upper()}, f"ServerId: '{SERVER.upper()}', {EXPECTED_SERVER}"),
+        ({"ServerId": f"{SERVER}\n"}, f"ServerId: '{SERVER}\\n', {EXPECTED_SERVER}"),
+        ({"ServerId": f"{SERVER}0"}, f"ServerId: '{SERVER}0', {EXPECTED_SERVER}"),
+        ({"ServerId": [SERVER]}, f"ServerId: ['{SERVER}'], {EXPECTED_SERVER}"),
+        ({"Triggers": "x"}, "Triggers: 'x', expected a list or a map"),
+        ({"ServiceTimeout": "0"}, f"ServiceTimeout: '0', {EXPECTED_TIMEOUT}"),
+        ({"ServiceTimeout": "3601"}, f"ServiceTimeout: '3601', {EXPECTED_TIMEOUT}"),
+        ({"ServiceTimeout": 0}, f"ServiceTimeout: 0, {EXPECTED_TIMEOUT}"),
+        ({"ServiceTimeout": 3601}, f"ServiceTimeout: 3601, {EXPECTED_TIMEOUT}"),
+        ({"ServiceTimeout": True}, f"ServiceTimeout: True, {EXPECTED_TIMEOUT}"),
+        ({"ServiceTimeout": "60\n"}, f"ServiceTimeout: '60\\n', {EXPECTED_TIMEOUT}"),
+        ({"ServiceToken": ""}, "ServiceToken: '', expected the ARN of the provider's function, as its stack exports it"),
+        ({"Serverid": "x"}, "Serverid: 'x', but there is no such property; did you mean ServerId?"),
+        ({"Colour": "x"}, "Colour: 'x', but there is no such property"),
+    ],
+)  # fmt: skip
+def test_a_violation_names_the_property_the_value_and_what_was_expected(
+    change: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InvalidDeclarationError) as caught:
+        parse(VALID | change, HOME)
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("missing", ["ServiceToken", "ServerId", "DesiredState"])
+def test_what_is_missing_is_named(missing: str) -> None:
+    with pytest.raises(InvalidDeclarationError, match=f"^{missing}: missing, expected "):
+        parse({name: value for name, value in VALID.items() if name != missing}, HOME)
+
+
+def test_all_violations_are_told_at_once() -> None:
+    with pytest.raises(InvalidDeclarationError) as caught:
+        parse({"DesiredState": "OFLINE", "Serverid": SERVER, "OnDelete": 3}, HOME)
+    told = str(caught.value)
+    assert [part.split(":")[0] for part in told.split("; ") if ": " in part] == [
+        "ServiceToken",
+        "ServerId",
+        "DesiredState",
+        "OnDelete",
+        "Serverid",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arn", "told"),
+    [
+        (ARN.replace("eu-west-1", "eu-west-2"), "region eu-west-2 of account 111122223333"),
+        (ARN.replace("111122223333", "999999999999"), "region eu-west-1 of account 999999999999"),
+    ],
+)
+def test_a_server_elsewhere_is_refused_with_the_reason(arn: str, told: str) -> None:
+    with pytest.raises(InvalidDeclarationError) as caught:
+        parse(VALID | {"ServerId": arn}, HOME)
+    assert str(caught.value) == (
+        f"ServerId: {SERVER} is in {told}; expected one in eu-west-1 of 111122223333, "
+        "where this provider is: deploy it there too"
+    )
+
+
+def test_the_home_is_read_from_the_arn_of_the_function() -> None:
+    function = "arn:aws:lambda:eu-west-1:111122223333:function:provider:live"
+    assert Home.of(function) == HOME
+
+
+def test_a_long_value_is_shortened() -> None:
+    with pytest.raises(InvalidDeclarationError) as caught:
+        parse(VALID | {"ServerId": "x" * 10_000, "y" * 10_000: 1}, HOME)
+    assert len(str(caught.value)) < 300
