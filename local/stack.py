@@ -45,14 +45,12 @@ class Stack:
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
         self.stack_id = created["StackId"]
-        while (found := self._change_set(change_set))["Status"] not in (
-            "CREATE_COMPLETE",
-            "FAILED",
-        ):
+        names = {"StackName": self.name, "ChangeSetName": change_set}
+        while (found := self.client.describe_change_set(**names))["Status"] != "CREATE_COMPLETE":
+            if found["Status"] == "FAILED":
+                raise RefusedError(found.get("StatusReason", "no reason was given"))
             time.sleep(LOOK_EVERY_S)
-        if found["Status"] == "FAILED":
-            raise RefusedError(found.get("StatusReason", "no reason was given"))
-        self.client.execute_change_set(StackName=self.name, ChangeSetName=change_set)
+        self.client.execute_change_set(**names)
 
     def delete(self) -> None:
         """Begin to delete it."""
