@@ -1,0 +1,7 @@
+"""The Transfer API's server lifecycle on this machine, for boto3 and the AWS CLI to speak to."""
+
+from local.emulator.lifecycle import State
+from local.emulator.settings import Fault, ServerSettings, Settings, SettingsError, Throttle
+from local.emulator.wire import Emulator
+
+__all__ = ["Emulator", "Fault", "ServerSettings", "Settings", "SettingsError", "State", "Throttle"]

@@ -1,0 +1,197 @@
+"""One call of the API from its bytes to its answer, and all that may be done to it from outside.
+
+Must not know HTTP beyond a status and a body: the wire is another module's.
+"""
+
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from threading import Lock
+from typing import Any
+
+from local.emulator import model
+from local.emulator.faults import Bucket, next_fault
+from local.emulator.lifecycle import State, Timeline
+from local.emulator.operations import OPERATIONS, Call, Server, World
+from local.emulator.settings import ServerSettings, Settings, checked
+
+CALLS_KEPT = 100_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to send, and how: after a delay, and not at all if `wire` says so."""
+
+    status: int
+    body: bytes
+    error: str | None = None
+    delay_s: float = 0.0
+    wire: str | None = None
+
+
+@dataclass(frozen=True)
+class LoggedCall:
+    """A call that was made: `error` is a code, `wire` what happened instead of an answer."""
+
+    number: int
+    at_s: float
+    region: str
+    operation: str
+    request: dict[str, Any]
+    carried_out: bool
+    status: int
+    error: str | None
+    wire: str | None
+
+
+class Service:
+    """The Transfer API in memory. Several threads may use it at once.
+
+    `now` is the only clock: states, lags and tokens are computed from it when they are asked for.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic, **settings: Any) -> None:
+        self._now = now
+        self._since_1970_s = time.time() - now()
+        self._lock = Lock()
+        self._world = World(Settings())
+        self._bucket: Bucket | None = None
+        self._calls: deque[LoggedCall] = deque(maxlen=CALLS_KEPT)
+        self._count = 0
+        self.set(**settings)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings for all servers."""
+        return self._world.settings
+
+    def settings_of(self, server_id: str) -> ServerSettings:
+        """Give the settings that hold for a server. Raises LookupError for an unknown one."""
+        with self._lock:
+            self._server(server_id)
+            own = self._world.settings_of(server_id)
+            return ServerSettings(
+                **{each.name: getattr(own, each.name) for each in fields(ServerSettings)}
+            )
+
+    def set(self, server_id: str | None = None, /, **changes: Any) -> None:
+        """Change settings, for all servers or for one.
+
+        None takes a setting back: to its default, or for one server to what holds for all.
+        Raises SettingsError, and then changes nothing; LookupError for an unknown server.
+        """
+        with self._lock:
+            if server_id is None:
+                values = checked(Settings, changes)
+                defaults = {name: getattr(Settings(), name) for name in values}
+                given = {name: value for name, value in values.items() if value is not None}
+                self._world.settings = replace(self._world.settings, **defaults | given)
+                if "throttle" in values:
+                    throttle = self._world.settings.throttle
+                    self._bucket = Bucket(throttle, self._now()) if throttle else None
+            else:
+                self._server(server_id)
+                own = self._world.overrides.get(server_id, {}) | checked(ServerSettings, changes)
+                self._world.overrides[server_id] = {
+                    name: value for name, value in own.items() if value is not None
+                }
+
+    def put(self, server_id: str, state: State) -> None:
+        """Put a server into a state, as if it had always been in it: reads see it at once."""
+        with self._lock:
+            self._server(server_id).timeline = Timeline(state)
+
+    def states(self) -> dict[str, State]:
+        """Give each server's true state; a read over the API may lag behind it."""
+        with self._lock:
+            now = self._now()
+            return {key: each.timeline.at(now) for key, each in self._world.servers.items()}
+
+    def history(self, server_id: str) -> list[tuple[float, State]]:
+        """List the true states of a server so far as (since, state); the first since is -inf."""
+        with self._lock:
+            return self._server(server_id).timeline.until(self._now())
+
+    def calls(self, after: int = 0) -> list[LoggedCall]:
+        """List the calls made, oldest first, from the one numbered after + 1."""
+        with self._lock:
+            first = self._count - len(self._calls)
+            skipped = max(after - first, 0)
+            return [self._calls[index] for index in range(skipped, len(self._calls))]
+
+    def answer(self, target: str, body: bytes, region: str) -> Answer:
+        """Answer a call: `target` is the X-Amz-Target header."""
+        prefix, _, operation = target.partition(".")
+        if prefix != model.TARGET_PREFIX or operation not in model.OPERATIONS:
+            return _failed(model.error("UnknownOperationException", f"No operation {target!r}"))
+        with self._lock:
+            return self._answer(operation, body, region)
+
+    def _answer(self, operation: str, body: bytes, region: str) -> Answer:
+        now = self._now()
+        fault = None
+        carried_out = False
+        request: dict[str, Any] = {}
+        try:
+            request = model.request(operation, body)
+            self._throttle(now)
+            fault, left = next_fault(self.settings.faults, operation)
+            self._world.settings = replace(self.settings, faults=left)
+            result = b""
+            if fault is None or fault.carried_out or not (fault.error or fault.wire):
+                call = Call(self._world, region, request, now, self._since_1970_s + now)
+                result = model.response(operation, _operation(operation)(call))
+                carried_out = True
+            if fault and fault.error:
+                raise model.error(
+                    fault.error,
+                    fault.message,
+                    status=fault.status,
+                    RetryAfterSeconds=fault.retry_after_s,
+                    Resource=request.get("ServerId"),
+                    ResourceType="Server",
+                )
+            answer = Answer(200, result)
+        except model.ApiError as error:
+            answer = _failed(error)
+        if fault:
+            answer = replace(answer, delay_s=fault.delay_s, wire=fault.wire)
+        self._count += 1
+        self._calls.append(
+            LoggedCall(
+                self._count,
+                now,
+                region,
+                operation,
+                request,
+                carried_out,
+                answer.status,
+                answer.error,
+                answer.wire,
+            )
+        )
+        return answer
+
+    def _throttle(self, now: float) -> None:
+        wait_s = self._bucket.wait_s(now) if self._bucket else 0
+        if wait_s:
+            raise model.error("ThrottlingException", RetryAfterSeconds=str(math.ceil(wait_s)))
+
+    def _server(self, server_id: str) -> Server:
+        if server_id not in self._world.servers:
+            raise LookupError(f"no server {server_id!r}")
+        return self._world.servers[server_id]
+
+
+def _operation(name: str) -> Callable[[Call], dict[str, Any]]:
+    if name not in OPERATIONS:
+        raise model.ApiError("NotImplemented", 501, {"Message": f"The emulator has no {name}"})
+    return OPERATIONS[name]
+
+
+def _failed(error: model.ApiError) -> Answer:
+    body = json.dumps({"__type": error.code} | error.fields).encode()
+    return Answer(error.status, body, error.code)
