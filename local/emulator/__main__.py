@@ -4,6 +4,7 @@ import argparse
 import json
 import signal
 import sys
+from dataclasses import fields
 from threading import Event, Thread
 from typing import Any
 
@@ -11,8 +12,7 @@ from local.emulator.control import PATHS
 from local.emulator.settings import Fault, Settings, SettingsError, Throttle, explained
 from local.emulator.wire import Emulator
 
-
-_TEXTS = {each.name for each in fields(Settings) if each.type == "str"}
+_TEXTS = {each.name for each in fields(Settings) if each.type is str}
 
 
 def main() -> None:

@@ -154,29 +154,22 @@ def _delete_server(call: Call) -> Answer:
 
 def _update_server(call: Call) -> Answer:
     server = call.server
-    request = call.request
-    moves = [
-        what
-        for what, before, after in (
-            (
-                "EndpointType",
-                server.properties["EndpointType"],
-                request.get("EndpointType"),
-            ),
-            (
-                "AddressAllocationIds",
-                server.properties.get("EndpointDetails", {}).get("AddressAllocationIds"),
-                request.get("EndpointDetails", {}).get("AddressAllocationIds"),
-            ),
-        )
-        if after is not None and after != before
-    ]
-    if moves and server.timeline.at(call.now) is not State.OFFLINE:
+    before = server.properties
+    after = before | call.request
+    if "EndpointDetails" in call.request:
+        after["EndpointDetails"] = before.get("EndpointDetails", {}) | after["EndpointDetails"]
+    if _address(after) != _address(before) and server.timeline.at(call.now) is not State.OFFLINE:
         raise error(
-            "InvalidRequestException", f"The server must be OFFLINE to change {' and '.join(moves)}"
+            "InvalidRequestException",
+            "EndpointType and AddressAllocationIds can be changed only when the server is OFFLINE",
         )
-    server.properties |= request
+    server.properties = after
     return {"ServerId": server.server_id}
+
+
+def _address(properties: dict[str, Any]) -> tuple[str, list[str]]:
+    details = properties.get("EndpointDetails", {})
+    return properties["EndpointType"], details.get("AddressAllocationIds", [])
 
 
 def _create_user(call: Call) -> Answer:
@@ -184,9 +177,7 @@ def _create_user(call: Call) -> Answer:
     request = {"HomeDirectoryType": "PATH"} | call.request
     name = request["UserName"]
     if name in server.users:
-        raise error(
-            "ResourceExistsException", "User already exists", Resource=name, ResourceType="User"
-        )
+        raise error("ResourceExistsException", "User exists", Resource=name, ResourceType="User")
     request["Arn"] = f"{server.properties['Arn'].replace(':server/', ':user/')}/{name}"
     if key := request.pop("SshPublicKeyBody", None):
         request["SshPublicKeys"] = [
@@ -286,33 +277,31 @@ def _seen(call: Call, server: Server) -> Answer:
 def _find_server(call: Call, server_id: str) -> Server:
     server = call.world.servers.get(server_id)
     if server is None or server.region != call.region:
-        raise error(
-            "ResourceNotFoundException",
-            "Unknown server",
-            Resource=server_id,
-            ResourceType="Server",
-        )
+        raise _unknown("Server", server_id)
     return server
 
 
 def _find_user(server: Server, name: str) -> User:
     if name not in server.users:
-        raise error("ResourceNotFoundException", "Unknown user", Resource=name, ResourceType="User")
+        raise _unknown("User", name)
     return server.users[name]
 
 
 def _tagged(call: Call) -> Server | User:
-    """Find what an ARN names: …:server/ID, or …:user/ID/NAME."""
+    """Find what an ARN names: ...:server/ID, or ...:user/ID/NAME."""
     arn: str = call.request["Arn"]
-    _, _, path = arn.rpartition(":")
-    kind, server_id, name = (path + "//").split("/")[:3]
+    kind, server_id, name = (arn.rpartition(":")[2] + "//").split("/")[:3]
     server = _find_server(call, server_id)
     found = _find_user(server, name) if kind == "user" else server
     if found.properties["Arn"] != arn:
-        raise error(
-            "ResourceNotFoundException", "Unknown resource", Resource=arn, ResourceType=kind
-        )
+        raise _unknown("Resource", arn)
     return found
+
+
+def _unknown(kind: str, name: str) -> ApiError:
+    return error(
+        "ResourceNotFoundException", f"Unknown {kind.lower()}", Resource=name, ResourceType=kind
+    )
 
 
 def _tags(listed: list[dict[str, str]]) -> dict[str, str]:

@@ -160,19 +160,8 @@ class Service:
         if fault:
             answer = replace(answer, delay_s=fault.delay_s, wire=fault.wire)
         self._count += 1
-        self._calls.append(
-            LoggedCall(
-                self._count,
-                now,
-                region,
-                operation,
-                request,
-                carried_out,
-                answer.status,
-                answer.error,
-                answer.wire,
-            )
-        )
+        made = (self._count, now, region, operation, request, carried_out)
+        self._calls.append(LoggedCall(*made, answer.status, answer.error, answer.wire))
         return answer
 
     def _throttle(self, now: float) -> None:
