@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run up test build deploy lock clean build-Provider
+.PHONY: help setup run up picture test build deploy lock clean build-Provider
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,15 @@ $(VENV)/.ready: requirements-dev.txt
 
 setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
 
+run: setup ## watch the provider at work, on this machine alone
+	@$(BIN)/python -m local.walk
+
+up: setup ## the same servers with the provider deployed, until Ctrl-C
+	@$(BIN)/python -m local.up
+
+picture: setup ## docs/timeline.svg, as make run shows it
+	$(BIN)/python -m local.walk --picture docs/timeline.svg
+
 lock: setup ## resolve pyproject.toml's dev group anew into requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip
@@ -25,8 +34,23 @@ lock: setup ## resolve pyproject.toml's dev group anew into requirements-dev.txt
 	rm -rf $(VENV)-lock
 
 clean: ## remove everything that was built or installed here
-	rm -rf $(VENV) .aws-sam .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-sam .aws-sam .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+SAM_CLI := aws-sam-cli==1.170.0
+SAM := $(VENV)-sam/bin/sam
+export SAM_CLI_TELEMETRY ?= 0
+
+$(SAM): Makefile
+	$(PYTHON) -m venv --clear $(VENV)-sam
+	$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check $(SAM_CLI)
+	@touch $@
+
+build: $(SAM) ## the function's package, for AWS
+	PYTHON=$(CURDIR)/$(VENV)-sam/bin/python $(SAM) build
+
+deploy: build ## to AWS, with the account and region of your environment
+	$(SAM) deploy
 
 # SAM calls this one, and so does the local engine, with the packages that fit its machine.
 PACKAGES ?= $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \

@@ -40,19 +40,26 @@ def deploy(engine: Engine) -> Stack:
 
 
 def build(target: Path) -> Path:
-    """Fill `target` with what the function consists of, with packages that fit this machine."""
+    """Fill a new folder with what the function consists of, and packages that fit this machine.
+
+    Raises NotDeployedError.
+    """
     target.mkdir()
-    subprocess.run(  # noqa: S603
-        [  # noqa: S607 - whichever make started us
+    made = subprocess.run(  # noqa: S603
+        [  # noqa: S607 - whichever make there is
             "make",
             "--silent",
             "build-Provider",
             f"ARTIFACTS_DIR={target}",
-            f"PACKAGES={sys.executable} -m local.packages",
+            f"PACKAGES='{sys.executable}' -m local.packages",
         ],
         cwd=ROOT,
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    if made.returncode:
+        raise NotDeployedError(f"The package could not be built: {made.stderr.strip()}")
     return target
 
 

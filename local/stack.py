@@ -19,6 +19,10 @@ class RefusedError(Exception):
     """CloudFormation refused the change set itself; the message is its reason."""
 
 
+class StuckError(Exception):
+    """A stack takes longer than anyone should wait for it; the message says which."""
+
+
 @dataclass
 class Stack:
     """One stack by its name; once it exists, by its id, so that it is found after its end."""
@@ -26,6 +30,7 @@ class Stack:
     client: Any
     name: str
     stack_id: str = ""
+    patience_s: float = 60.0
 
     def change(self, template: str, parameters: Mapping[str, str] | None = None) -> None:
         """Create or update it by a change set, and return when that has begun.
@@ -57,12 +62,18 @@ class Stack:
         self.client.delete_stack(StackName=self.name)
 
     def settled(self, meanwhile: Callable[[], None] = lambda: None) -> str:
-        """Wait for the end of what was begun, looking again and again; return the status."""
+        """Wait for the end of what was begun, looking again and again; return the status.
+
+        Raises StuckError.
+        """
+        give_up = time.monotonic() + self.patience_s
         while True:
-            status = self._described()["StackStatus"]
+            status = str(self._described()["StackStatus"])
             meanwhile()
             if not status.endswith("_IN_PROGRESS"):
-                return str(status)
+                return status
+            if time.monotonic() > give_up:
+                raise StuckError(f"{self.name} is still {status} after {self.patience_s:.0f} s.")
             time.sleep(LOOK_EVERY_S)
 
     def outputs(self) -> dict[str, str]:

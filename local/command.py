@@ -1,0 +1,40 @@
+"""How the commands here end: with a sentence instead of a stack trace, and never in the middle."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from local.engine import NotReadyError
+from local.provider import NotDeployedError
+from local.scenarios import DiffersError
+from local.stack import RefusedError, StuckError
+
+_TOLD = (
+    DiffersError,
+    NotDeployedError,
+    NotReadyError,
+    RefusedError,
+    StuckError,
+    BotoCoreError,
+    ClientError,
+    OSError,
+)
+
+
+@contextmanager
+def ending_well() -> Iterator[None]:
+    """Turn failures and signals into exits, so that whatever was opened is closed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    except _TOLD as error:
+        Console(stderr=True, highlight=False).print(
+            str(error), style="red", markup=False, soft_wrap=True
+        )
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,0 +1,52 @@
+"""`make run`: the provider at work on this machine, from its deployment to a clean end.
+
+Exits 1 with a sentence if anything differs from what is promised.
+"""
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from local import provider, timeline
+from local.command import ending_well
+from local.engine import running
+from local.scenarios import SCENARIOS, World
+
+TRANSITION_S = 1.5
+
+
+def main() -> None:
+    """Walk, and with --picture write it down."""
+    parser = argparse.ArgumentParser(prog="python -m local.walk", description=__doc__)
+    parser.add_argument("--picture", type=Path, help="write the timeline as an SVG to this file")
+    picture = parser.parse_args().picture
+    with ending_well():
+        if picture:
+            console = Console(
+                record=True, file=io.StringIO(), force_terminal=True, width=timeline.WIDTH
+            )
+            walk(console)
+            timeline.save(console, picture)
+        else:
+            walk(Console(width=None if sys.stdout.isatty() else timeline.WIDTH))
+
+
+def walk(console: Console) -> None:
+    """Start the servers, deploy, go through the scenarios, and end what was started."""
+    shown = timeline.Timeline(console)
+    with running() as engine:
+        with shown.chapter("The provider is deployed: template.yaml, and its package"):
+            provider.deploy(engine)
+        world = World(engine, shown.show)
+        world.open(transition_s=TRANSITION_S)
+        for title, scenario in SCENARIOS.items():
+            with shown.chapter(title):
+                scenario(world)
+    console.print("\nNothing of it is left, neither a process nor a file.")
+
+
+if __name__ == "__main__":
+    main()
