@@ -41,9 +41,7 @@ class Provider(CfnResource):
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        # On DEBUG, crhelper logs the ResponseURL.
         super().__init__(log_level="INFO", boto_level="ERROR", sleep_on_delete=0)
-        logging.getLogger("crhelper").setLevel(logging.INFO)
         self._aws, self._put, self._now, self._sleep = aws or Aws(), put, now, sleep
         for register in (self.create, self.update, self.delete):
             register(self._carry_out)
@@ -55,6 +53,8 @@ class Provider(CfnResource):
         """
         if not _is_request(event):
             raise NotARequestError("This event is no custom-resource request of CloudFormation.")
+        # On DEBUG it logs the ResponseURL.
+        logging.getLogger("crhelper").setLevel(logging.INFO)
         self._turn = threading.Lock()
         self._answer: Answer | None = None
         self._undelivered: delivery.DeliveryError | None = None
@@ -118,7 +118,7 @@ def _failure(text: str) -> Answer:
 def _is_request(event: object) -> bool:
     return (
         isinstance(event, dict)
-        and event.get("RequestType") in {"Create", "Update", "Delete"}
+        and event.get("RequestType") in ("Create", "Update", "Delete")
         and all(isinstance(event.get(name), str) and event[name] for name in _IDS)
         and delivery.is_deliverable(event.get("ResponseURL"))
     )

@@ -7,7 +7,6 @@ for the response store; Lambda's and CloudFormation's own APIs are fakes. One cl
 import json
 import uuid
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -139,6 +138,7 @@ class CloudFormation(Failing):
     def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
         self.calls.append("ListStackResources")
         self._fail()
+        assert StackName in self.stacks
         position = int(NextToken)
         more = {"NextToken": str(position + 1)} if position + 1 < len(self.resources) else {}
         return {"StackResourceSummaries": self.resources[position : position + 1], **more}
@@ -175,15 +175,22 @@ class Account:
         self.provider = self.new_provider()
         self.server_id = self.transfer.create_server()["ServerId"]
         self._seen = len(self.emulator.calls())
+        # Long enough ago that no read shows how it came up.
+        self.clock.now_s += 1_000
 
-    def new_provider(self, sleep: Callable[[float], None] | None = None) -> Provider:
-        """Start the function cold."""
+    def new_provider(self, **parts: Any) -> Provider:
+        """Start the function cold, with some of its parts replaced."""
         clients = {
             "transfer": self.transfer,
             "lambda": self.lambda_,
             "cloudformation": self.cloudformation,
         }
-        return Provider(aws=Aws(clients.get), now=self.clock.now, sleep=sleep or self.clock.sleep)
+        usual: dict[str, Any] = {
+            "aws": Aws(clients.get),
+            "now": self.clock.now,
+            "sleep": self.clock.sleep,
+        }
+        return Provider(**usual | parts)
 
     def request(self, request_type: str, **fields: Any) -> dict[str, Any]:
         """Make a request as CloudFormation sends it; properties are given by their names."""

@@ -29,12 +29,11 @@ def test_the_deadline_holds_across_invocations(account: Account) -> None:
 
 def test_no_invocation_is_used_up(account: Account) -> None:
     account.emulator.set(stop_s=2_000)
-    event = account.request("Create", DesiredState="OFFLINE")
-    while event:
+    account.lambda_.queue.append(account.request("Create", DesiredState="OFFLINE"))
+    while account.lambda_.queue:
         began_s = account.clock.now()
-        account.invoke(event)
+        account.invoke(account.lambda_.queue.popleft())
         assert account.clock.now() - began_s <= account.timeout_s - 60
-        event = account.lambda_.queue.popleft() if account.lambda_.queue else None
     assert account.store.answers[0]["Status"] == "SUCCESS"
 
 
@@ -200,12 +199,12 @@ def test_a_request_is_as_old_as_the_signature_of_its_url(account: Account) -> No
     account.emulator.set(stop_s=100_000)
     sent_s = account.clock.now() - 300
     event = account.request("Create", DesiredState="OFFLINE")
-    event["ResponseURL"] += "&X-Amz-Date=20231114T220820Z"
+    event["ResponseURL"] += "&X-Amz-Date=20231114T222500Z"
     assert account.settle(event)["Status"] == "FAILED"
     assert account.clock.now() - sent_s == pytest.approx(3540, abs=2)
 
 
-@pytest.mark.parametrize("date", ["20231114T191300Z", "20231114T231400Z", "yesterday", ""])
+@pytest.mark.parametrize("date", ["20231114T212800Z", "20231114T223100Z", "yesterday", ""])
 def test_a_date_that_cannot_be_is_no_date(account: Account, date: str) -> None:
     account.emulator.set(stop_s=100_000)
     began_s = account.clock.now()
@@ -213,3 +212,13 @@ def test_a_date_that_cannot_be_is_no_date(account: Account, date: str) -> None:
     event["ResponseURL"] += f"&X-Amz-Date={date}"
     assert account.settle(event)["Status"] == "FAILED"
     assert account.clock.now() - began_s == pytest.approx(3540, abs=2)
+
+
+def test_a_hand_over_that_stays_unavailable_is_told(account: Account) -> None:
+    account.emulator.set(stop_s=2_000)
+    account.lambda_.failures.extend([client_error("ServiceException", 500, "Invoke")] * 5)
+    given = f"{account.server_id}:from-ONLINE"
+    answer = account.send("Update", DesiredState="OFFLINE", PhysicalResourceId=given)
+    assert answer["Status"] == "FAILED"
+    assert "lambda:InvokeFunction: ServiceException" in answer["Reason"]
+    assert len(account.lambda_.invocations) == 5

@@ -36,7 +36,10 @@ def test_create_and_update_make_it_so_from_any_state_with_one_command_at_most(
     account: Account, desired: str, observed: State
 ) -> None:
     account.emulator.set(start_s=40, stop_s=40)
-    moving = {State.STARTING: ("OFFLINE", "start_server"), State.STOPPING: ("ONLINE", "stop_server")}
+    moving = {
+        State.STARTING: ("OFFLINE", "start_server"),
+        State.STOPPING: ("ONLINE", "stop_server"),
+    }
     if observed in moving:
         before, command = moving[observed]
         account.state = State(before)

@@ -1,0 +1,317 @@
+"""An account in which one call goes wrong: real clients, and a fault at their border.
+
+Real entry point, crhelper, boto3 and botocore's parsers. Healthy answers come from the emulator
+and from fakes of Lambda and CloudFormation, in the bytes of their protocols, through botocore's
+own `before-send` event. Broken ones come from real sockets, and what takes time moves the clock.
+"""
+
+import json
+import socket
+import struct
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+
+from handler.aws import CONFIG, Aws
+from handler.cloudformation import Provider
+from local.emulator import State
+from local.emulator.service import Service
+from tests.lab import FUNCTION, REGION, STACK, Clock, Context
+
+SERVICE_OF = {
+    "DescribeServer": "transfer",
+    "StartServer": "transfer",
+    "StopServer": "transfer",
+    "Invoke": "lambda",
+    "DescribeStacks": "cloudformation",
+    "ListStackResources": "cloudformation",
+}
+COMMANDS = ("StartServer", "StopServer")
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = CONFIG.connect_timeout, CONFIG.read_timeout
+SECRET = "presigned-secret"  # noqa: S105 - it stands for one
+
+
+_CLOSE = b"Connection: close\r\nContent-Length: "
+BROKEN: dict[str, bytes | None] = {
+    "refused": None,
+    "reset": None,
+    "closed": b"",
+    "no HTTP": b"220 mail.example.com ESMTP\r\n\r\n",
+    "cut short": b"HTTP/1.1 200 OK\r\n" + _CLOSE + b"1000\r\n\r\n{",
+    "garbage": b"HTTP/1.1 200 OK\r\n" + _CLOSE + b"9\r\n\r\n<html>no<",
+    "a gateway's page": b"HTTP/1.1 502 Bad Gateway\r\n" + _CLOSE + b"9\r\n\r\n<html>no<",
+    "a bare 503": b"HTTP/1.1 503 Busy\r\n" + _CLOSE + b"0\r\n\r\n",
+}
+
+
+class Breaker:
+    """A server on a real socket that breaks every exchange in the way that its URL names."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = Thread(target=self._serve)
+        # Bound, but nobody listens there.
+        self._refusing = socket.socket()
+        self._refusing.bind(("127.0.0.1", 0))
+        self._thread.start()
+
+    def url(self, way: str) -> str:
+        there = self._refusing if way == "refused" else self._socket
+        return f"http://127.0.0.1:{there.getsockname()[1]}/{list(BROKEN).index(way)}"
+
+    def close(self) -> None:
+        with socket.create_connection(self._socket.getsockname()) as last:
+            last.sendall(b"END")
+        self._thread.join()
+        self._socket.close()
+        self._refusing.close()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            with connection:
+                request = connection.recv(65_536)
+                if request == b"END":
+                    return
+                answer = list(BROKEN.values())[int(request.split()[1].strip(b"/"))]
+                if answer is None:
+                    no_linger = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+                else:
+                    connection.sendall(answer)
+                    connection.shutdown(socket.SHUT_WR)
+                    # Until the other side has read it all, or a reset would overtake it.
+                    while connection.recv(65_536):
+                        pass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to a call.
+
+    With a status, `name` is the code of an error answered; else it is a way to break the
+    exchange, a time-out, or "slow". `passes`: the next try may well be answered. `carried_out`:
+    it took effect all the same.
+    """
+
+    name: str
+    passes: bool = True
+    carried_out: bool = False
+    status: int = 0
+    body: bytes = b""
+    takes_s: float = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}, carried out" if self.carried_out else self.name
+
+
+@dataclass
+class Plan:
+    """Which of the calls of an operation suffer the fault: by their number, from 0."""
+
+    operation: str
+    fault: Fault
+    before: Fault | None = None
+    number: int | None = 0
+    struck: int = 0
+
+    def of(self, operation: str, number: int) -> Fault | None:
+        if operation != self.operation:
+            return None
+        if self.number is not None and number < self.number:
+            return self.before
+        if self.number is None or number == self.number:
+            self.struck += 1
+            return self.fault
+        return None
+
+
+class Clients:
+    """The three clients, made once for many accounts, and the server that breaks exchanges."""
+
+    def __init__(self) -> None:
+        self.breaker = Breaker()
+        self._clients = {
+            service: boto3.client(service, region_name=REGION, config=CONFIG)
+            for service in set(SERVICE_OF.values())
+        }
+
+    def __call__(self, service: str) -> Any:
+        return self._clients[service]
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self.breaker.close()
+
+    @contextmanager
+    def answered_by(self, answer: Callable[..., AWSResponse | None]) -> Iterator[None]:
+        for client in self._clients.values():
+            client.meta.events.register_first("before-send", answer)
+        yield
+        for client in self._clients.values():
+            client.meta.events.unregister("before-send", answer)
+
+
+@dataclass
+class FaultyAccount:
+    """An account with the provider deployed, one server in it, and one fault."""
+
+    clients: Clients
+    plan: Plan | None = None
+    invocation_s: float = 900
+    latency_s: float = 0
+    clock: Clock = field(default_factory=Clock)
+    stack_status: str = "CREATE_IN_PROGRESS"
+    queue: deque[dict[str, Any]] = field(default_factory=deque)
+    puts: list[tuple[float, str, bytes]] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    observed: State | None = None
+    overran_s: float = 0
+    put: Callable[[str, bytes], int] | None = None
+
+    def __post_init__(self) -> None:
+        self.transfer = Service(now=self.clock.now)
+        created = self.transfer.answer("TransferService.CreateServer", b"{}", REGION)
+        self.server_id: str = json.loads(created.body)["ServerId"]
+        self.provider = Provider(
+            aws=Aws(self.clients),
+            put=self.put or self._put,
+            now=self.clock.now,
+            sleep=self.clock.sleep,
+        )
+
+    def settle(self, event: dict[str, Any]) -> None:
+        """Invoke the function until nothing is queued."""
+        self.queue.append(event)
+        with self.clients.answered_by(self._answer):
+            while self.queue:
+                context = Context(self.clock, self.clock.now() + self.invocation_s)
+                self.provider.handle(self.queue.popleft(), context)
+                self.overran_s = max(self.overran_s, self.clock.now() - context.until_s)
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, _, body in self.puts]
+
+    @property
+    def state(self) -> State:
+        return self.transfer.states()[self.server_id]
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands that took effect."""
+        return [
+            call.operation
+            for call in self.transfer.calls()
+            if call.operation in COMMANDS and call.carried_out
+        ]
+
+    def command(self, operation: str) -> None:
+        """Give a command as somebody else."""
+        body = json.dumps({"ServerId": self.server_id}).encode()
+        self.transfer.answer(f"TransferService.{operation}", body, REGION)
+
+    def _put(self, url: str, body: bytes) -> int:
+        self.puts.append((self.clock.now(), url, body))
+        return 200
+
+    def _answer(self, request: Any, event_name: str, **_: object) -> AWSResponse | None:
+        operation = event_name.rpartition(".")[2]
+        number = self.calls[operation]
+        self.calls[operation] += 1
+        fault = self.plan.of(operation, number) if self.plan else None
+        self.clock.now_s += fault.takes_s if fault else self.latency_s
+        if fault is None or fault.name == "slow":
+            status, body = self._healthy(operation, request)
+            if operation == "DescribeServer" and status == 200:
+                self.observed = State(json.loads(body)["Server"]["State"])
+            return _response(request, status, body)
+        if fault.carried_out:
+            self._healthy(operation, request)
+        return _break(request, fault, self.clients.breaker)
+
+    def _healthy(self, operation: str, request: Any) -> tuple[int, bytes]:
+        if SERVICE_OF[operation] == "transfer":
+            target = request.headers["X-Amz-Target"].decode()
+            answer = self.transfer.answer(target, request.body, REGION)
+            return answer.status, answer.body
+        if operation == "Invoke":
+            self.queue.append(json.loads(request.body))
+            return 202, b""
+        asked = parse_qs(request.body if isinstance(request.body, str) else request.body.decode())
+        assert asked["StackName"] == [STACK]
+        if operation == "DescribeStacks":
+            stack = {"StackName": "demo", "StackStatus": self.stack_status}
+            return 200, _xml(operation, "Stacks", stack)
+        topic = {"LogicalResourceId": "Topic", "ResourceStatus": "CREATE_COMPLETE"}
+        return 200, _xml(operation, "StackResourceSummaries", topic)
+
+
+def error(operation: str, code: str, status: int, fields: dict[str, str]) -> bytes:
+    """Write an error in the protocol of the operation's service."""
+    if SERVICE_OF[operation] == "cloudformation":
+        message = escape(fields.get("Message", ""))
+        return (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+            f"<Message>{message}</Message></Error><RequestId>0</RequestId></ErrorResponse>"
+        ).encode()
+    return json.dumps({"__type": code, **fields}).encode()
+
+
+def _xml(operation: str, members: str, member: dict[str, str]) -> bytes:
+    inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in member.items())
+    return (
+        f"<{operation}Response><{operation}Result><{members}><member>{inner}</member></{members}>"
+        f"</{operation}Result></{operation}Response>"
+    ).encode()
+
+
+class _Raw(BytesIO):
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _response(request: Any, status: int, body: bytes, **headers: str) -> AWSResponse:
+    return AWSResponse(
+        request.url, status, {"content-length": str(len(body)), **headers}, _Raw(body)
+    )
+
+
+def _break(request: Any, fault: Fault, breaker: Breaker) -> AWSResponse | None:
+    if fault.status:
+        return _response(request, fault.status, fault.body, **{"x-amzn-ErrorType": fault.name})
+    if fault.name == "read time-out":
+        raise ReadTimeoutError(endpoint_url=request.url)
+    if fault.name == "connect time-out":
+        raise ConnectTimeoutError(endpoint_url=request.url)
+    # From here on it is botocore's own HTTP session that fails.
+    request.url = breaker.url(fault.name)
+    return None
+
+
+def event_of(account: FaultyAccount, request_type: str, **properties: str) -> dict[str, Any]:
+    """Make a request as CloudFormation sends it."""
+    return {
+        "RequestType": request_type,
+        "ResponseURL": f"https://response.example.com/answer?X-Amz-Signature={SECRET}",
+        "StackId": STACK,
+        "RequestId": "a request of its own",
+        "ResourceType": "Custom::TransferServerState",
+        "LogicalResourceId": "State",
+        "ResourceProperties": {
+            "ServiceToken": FUNCTION,
+            "ServerId": account.server_id,
+            **properties,
+        },
+    }
