@@ -37,19 +37,19 @@ clean: ## remove everything that was built or installed here
 	rm -rf $(VENV) $(VENV)-sam .aws-sam .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-SAM_CLI := aws-sam-cli==1.170.0
+SAM_CLI := 1.170.0
 SAM := $(VENV)-sam/bin/sam
 export SAM_CLI_TELEMETRY ?= 0
 
-$(SAM): Makefile
+$(VENV)-sam/.ready-$(SAM_CLI):
 	$(PYTHON) -m venv --clear $(VENV)-sam
-	$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check $(SAM_CLI)
+	$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_CLI)
 	@touch $@
 
-build: $(SAM) ## the function's package, for AWS
+build: $(VENV)-sam/.ready-$(SAM_CLI) ## the function's package, for AWS
 	PYTHON=$(CURDIR)/$(VENV)-sam/bin/python $(SAM) build
 
-deploy: build ## to AWS, with the account and region of your environment
+deploy: build ## to the AWS account and region of your environment
 	$(SAM) deploy
 
 # SAM calls this one, and so does the local engine, with the packages that fit its machine.

@@ -28,6 +28,8 @@ _TOLD = (
 @contextmanager
 def ending_well() -> Iterator[None]:
     """Turn failures and signals into exits, so that whatever was opened is closed."""
+    # Explicitly, since a shell's background job inherits it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield

@@ -38,6 +38,12 @@ _SDK = {
     "no_proxy": "127.0.0.1",
 }
 
+_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+)
 # Past the proxies that the environment may name.
 _LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -61,7 +67,7 @@ class Engine:
         return {
             "AWS_ENDPOINT_URL": self.aws_url,
             "AWS_ENDPOINT_URL_TRANSFER": self.transfer_url,
-            **{name: _SDK[name] for name in _SDK if name.startswith("AWS_")},
+            **{name: _SDK[name] for name in _CREDENTIALS},
         }
 
     def client(self, service: str) -> Any:
@@ -73,6 +79,11 @@ class Engine:
                 config=Config(proxies={}, retries={"total_max_attempts": 1}),
             )
         return self._clients[service]
+
+    def close(self) -> None:
+        """Close the clients that were handed out."""
+        for client in self._clients.values():
+            client.close()
 
     def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask the emulator for what it shows, or set what it lets be set; see its --help."""
@@ -103,7 +114,11 @@ def running() -> Iterator[Engine]:
             {**environment, **_engine_settings(port, folder, transfer_url)},
         )
         _when_ready(folder, "engine", lambda _: _answers(f"{aws_url}/_ministack/ready"))
-        yield Engine(aws_url, transfer_url, folder)
+        engine = Engine(aws_url, transfer_url, folder)
+        try:
+            yield engine
+        finally:
+            engine.close()
 
 
 def _engine_settings(port: int, folder: Path, transfer_url: str) -> dict[str, str]:
@@ -119,6 +134,8 @@ def _engine_settings(port: int, folder: Path, transfer_url: str) -> dict[str, st
         "S3_DATA_DIR": str(folder / "s3"),
         "STATE_DIR": str(folder / "state"),
         "LAMBDA_EXECUTOR": "local",
+        # Where AWS waits minutes before it tries an event again.
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
         # At its start and end it removes containers of its kind, which may be somebody else's.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         # What the function's process inherits, and boto3 in it reads.

@@ -12,9 +12,10 @@ from typing import Any
 from local.engine import ROOT, Engine
 from local.stack import Stack
 
-_TEMPLATE = (ROOT / "examples" / "existing-server.yaml").read_text()
+TEMPLATE = (ROOT / "examples" / "existing-server.yaml").read_text()
+_WITH_A_TYPO = TEMPLATE.replace("DesiredState: !Ref DesiredState", "DesiredState: OFLINE")
 # A signal that nobody sends: a deployment may fail for any reason after the server was stopped.
-_THAT_FAILS_AFTERWARDS = _TEMPLATE.replace(
+_THAT_FAILS_AFTERWARDS = TEMPLATE.replace(
     "\nOutputs:\n",
     """
   NobodySignals:
@@ -84,7 +85,7 @@ class World:
         self._states = len(self._history()) - 1
         self.look()
 
-    def deploy(self, name: str, template: str = _TEMPLATE, **declared: str) -> str:
+    def deploy(self, name: str, template: str = TEMPLATE, **declared: str) -> str:
         """Deploy a stack by change set, and return the status that it ends in."""
         stack = self.stacks.setdefault(name, Stack(self.engine.client("cloudformation"), name))
         stack.change(template, {"ServerId": self.server_id, **declared})
@@ -193,7 +194,8 @@ def _leaves_no_trace_when_another_resource_fails(world: World) -> None:
 
 
 def _refuses_an_invalid_declaration(world: World) -> None:
-    _expect("The stack", world.deploy("typo", DesiredState="OFLINE"), "ROLLBACK_COMPLETE")
+    status = world.deploy("typo", _WITH_A_TYPO, DesiredState="OFFLINE")
+    _expect("The stack", status, "ROLLBACK_COMPLETE")
     _expect_reason(world, "typo", "DesiredState", "OFLINE", "OFFLINE")
     _expect("The server", world.state(), "ONLINE")
 

@@ -1,0 +1,24 @@
+"""One engine for all tests of this folder, with the provider deployed once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local import provider
+from local.engine import Engine, running
+from local.scenarios import World
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    with running() as engine:
+        provider.deploy(engine)
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def world(engine: Engine) -> World:
+    """A server that starts and stops at once, and no stacks yet."""
+    world = World(engine, audience=lambda _: None)
+    world.open(transition_s=0)
+    return world

@@ -1,0 +1,59 @@
+"""Promises that only a deployed function, an engine and a server together can show."""
+
+import json
+import time
+from typing import Any
+
+from local import provider
+from local.engine import Engine
+from local.scenarios import TEMPLATE, World
+
+RESTORING = TEMPLATE.replace("DesiredState: !Ref", "OnDelete: RESTORE\n      DesiredState: !Ref")
+
+
+def test_restore_brings_the_server_back_when_the_stack_is_deleted(world: World) -> None:
+    assert world.deploy("restoring", RESTORING, DesiredState="OFFLINE") == "CREATE_COMPLETE"
+    assert world.state() == "OFFLINE"
+    assert world.delete("restoring") == "DELETE_COMPLETE"
+    assert world.state() == "ONLINE"
+
+
+def test_another_server_takes_the_first_ones_place(world: World, engine: Engine) -> None:
+    other = engine.client("transfer").create_server()["ServerId"]
+    assert world.deploy("moving", DesiredState="OFFLINE") == "CREATE_COMPLETE"
+    status = world.deploy("moving", DesiredState="OFFLINE", ServerId=other)
+    assert status == "UPDATE_COMPLETE"
+    assert engine.control("GET", f"servers/{other}")["state"] == "OFFLINE"
+    # The first is left as it is, since nothing else was declared.
+    assert world.state() == "OFFLINE"
+
+
+def test_the_attributes_reach_the_template(world: World) -> None:
+    assert world.stacks["moving"].outputs() == {"State": "OFFLINE"}
+
+
+def test_an_event_that_cannot_be_handled_ends_in_the_queue(engine: Engine) -> None:
+    function, queue = (_resource(engine, name) for name in ("Provider", "Unhandled"))
+    event = {"RequestType": "Nonsense"}
+    engine.client("lambda").invoke(
+        FunctionName=function, InvocationType="Event", Payload=json.dumps(event)
+    )
+    message = _received(engine, queue)
+    assert message["requestPayload"] == event
+    assert "no custom-resource request" in message["responsePayload"]["errorMessage"]
+
+
+def _resource(engine: Engine, logical_id: str) -> str:
+    found = engine.client("cloudformation").describe_stack_resource(
+        StackName=provider.STACK, LogicalResourceId=logical_id
+    )
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def _received(engine: Engine, queue: str) -> dict[str, Any]:
+    give_up = time.monotonic() + 10
+    while time.monotonic() < give_up:
+        answer = engine.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1)
+        for message in answer.get("Messages", []):
+            return dict(json.loads(message["Body"]))
+    raise AssertionError("nothing came to the queue")

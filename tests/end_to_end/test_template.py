@@ -1,0 +1,78 @@
+"""The templates are what SAM, CloudFormation and their linter accept, and the package is whole."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import lint_file
+from cfnlint.decode import decode_str
+from samtranslator.translator.transform import transform
+
+from local import provider
+from local.engine import ROOT
+
+TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "examples").glob("*.yaml"))]
+
+
+class NoManagedPolicies:
+    """Stands in for the IAM look-up that the translator makes; the template names none."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_cfn_lint_has_nothing_to_say(template: Path) -> None:
+    assert [str(match) for match in lint_file(template)] == []
+
+
+def test_sam_translates_the_template_to_plain_cloudformation() -> None:
+    template, problems = decode_str(provider.packaged("s3://bucket/package.zip"))
+    assert not problems
+    translated: dict[str, Any] = transform(template, {}, NoManagedPolicies())
+    types = {name: resource["Type"] for name, resource in translated["Resources"].items()}
+    assert types["Provider"] == "AWS::Lambda::Function"
+    assert types["ProviderEventInvokeConfig"] == "AWS::Lambda::EventInvokeConfig"
+    assert not [kind for kind in types.values() if "Serverless" in kind]
+
+
+def test_packaging_changes_nothing_but_the_address_of_the_package() -> None:
+    before = (ROOT / "template.yaml").read_text().splitlines()
+    after = provider.packaged("s3://bucket/package.zip").splitlines()
+    changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    assert changed == [("      CodeUri: .", "      CodeUri: s3://bucket/package.zip")]
+
+
+def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
+    package = provider.build(tmp_path / "package")
+    # Without this folder and what is installed here, but for boto3, which the runtime brings.
+    code = (
+        "import importlib.util as find, sys\n"
+        "kept = [p for p in sys.path if 'site-packages' not in p]\n"
+        "runtime = ('boto3', 'botocore', 's3transfer', 'jmespath', 'urllib3', 'dateutil', 'six')\n"
+        "for name in runtime: __import__(name)\n"
+        f"sys.path[:] = [{str(package)!r}, *kept]\n"
+        "import handler.cloudformation as entry, crhelper, jsonschema\n"
+        f"assert entry.__file__.startswith({str(package)!r})\n"
+        f"assert crhelper.__file__.startswith({str(package)!r})\n"
+        f"assert jsonschema.__file__.startswith({str(package)!r})\n"
+        "entry.handler\n"
+    )
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stderr == ""
+    assert ran.returncode == 0
+    assert (package / "schemas" / "transfer_server_state.schema.json").is_file()
+
+
+def test_what_is_packed_is_what_the_tests_run_with() -> None:
+    pinned = (ROOT / "requirements-dev.txt").read_text().lower().replace("_", "-").splitlines()
+    packed = (ROOT / "handler" / "requirements.txt").read_text().lower().splitlines()
+    assert [line for line in packed if not line.startswith("#") and line not in pinned] == []
