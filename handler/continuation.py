@@ -11,9 +11,10 @@ from typing import Any
 
 from handler.aws import Aws
 from handler.machine import State, Step
-from handler.reconcile import Progress
+from handler.reconcile import Progress, UnavailableError
 
 _KEY = "Continuation"
+_ACCEPTED = 202
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def hand_over(
     Raises UnavailableError or a RefusedError.
     https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
     """
-    aws.insist(
+    accepted = aws.insist(
         sleep,
         "lambda",
         "Invoke",
@@ -63,3 +64,5 @@ def hand_over(
         InvocationType="Event",
         Payload=json.dumps({**event, _KEY: asdict(memory)}),
     )
+    if accepted["StatusCode"] != _ACCEPTED:
+        raise UnavailableError("lambda:InvokeFunction: not accepted", maybe_done=True)

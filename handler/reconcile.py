@@ -113,7 +113,9 @@ def reconcile(
             observed = server.observe()
             progress = _seen(progress, observed, now())
             step = _step(progress, observed, now())
-            if step in COMMANDS and now() < progress.deadline_s:
+            if step not in COMMANDS:
+                progress = replace(progress, problem=progress.problem if progress.uncertain else "")
+            elif now() < progress.deadline_s:
                 if not may_command(progress):
                     return Ending.PAUSED, progress
                 progress = _commanded(server, step, progress, now())
@@ -148,7 +150,6 @@ def _seen(progress: Progress, observed: State, now_s: float) -> Progress:
         first=progress.first or observed,
         last=observed,
         polls=progress.polls + 1,
-        problem="",
     )
     if progress.refusal and observed is UNDER_WAY[progress.desired]:
         return replace(progress, refusal="")
@@ -180,7 +181,7 @@ def _commanded(server: Server, step: Step, progress: Progress, now_s: float) -> 
     except UnavailableError as error:
         if not error.maybe_done:
             raise
-        return replace(given, uncertain=True)
+        return replace(given, uncertain=True, problem=str(error))
     except RefusedError as error:
         if error.ending is not Ending.REFUSED:
             raise

@@ -12,7 +12,7 @@ from handler.reconcile import Ending, Progress
 # crhelper's limit, kept here since it would cut the beginning off.
 _LONGEST_REASON = 256
 
-_ADVICE = {
+ADVICE = {
     Ending.DONE: "",
     Ending.FAILED: "Look at the server in the Transfer Family console, then deploy again.",
     Ending.TIMED_OUT: "Deploy again once it has settled, or raise ServiceTimeout.",
@@ -49,7 +49,7 @@ def reason(
     stand += f", {now_s - progress.began_s:.0f} s"
     if problem := progress.refusal or progress.problem:
         stand += f": {problem}"
-    advice = f". {_TAKEN_BACK if taken_back else _ADVICE[ending]}".rstrip()
+    advice = f". {_TAKEN_BACK if taken_back else ADVICE[ending]}".rstrip()
     return stand[: _LONGEST_REASON - len(advice)] + advice
 
 

@@ -76,15 +76,15 @@ class Request:
         if self._given is None:
             return Answer(succeeded=True, reason="Nothing was created.", outcome="not ours")
         server_id = self._given.server_id
-        if not recall(self._event) and not self._restores(self._given, declared):
-            reason = f"{server_id} is left as it is."
+        rolls_back = recall(self._event) is not None or self._stack.is_rolling_back()
+        if not rolls_back and not self._restores(self._given, declared):
+            reason = f"{server_id} is left as it is"
+            reason += "." if rolls_back is False else ": its stack could not be read."
             return Answer(succeeded=True, reason=reason, outcome="retained", server_id=server_id)
         progress = self._progress(declared, self._given.found)
         return self._pursue(server_id, progress, introduces=False)
 
     def _restores(self, given: Identity, declared: Declaration) -> bool:
-        if self._stack.is_rolling_back():
-            return True
         return declared.restore_on_delete and not self._stack.declares_elsewhere(
             given.server_id, self._event["LogicalResourceId"], str(given)
         )
@@ -158,7 +158,7 @@ class Request:
         return not memory.phase or self._stack.phase() in {"", memory.phase}
 
     def _is_withdrawn(self, progress: Progress) -> bool:
-        return progress.command is not None and self._stack.is_rolling_back()
+        return progress.command is not None and self._stack.is_rolling_back() is True
 
     def _taken_back(self, progress: Progress) -> Progress:
         now_s = self._now()

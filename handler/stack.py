@@ -1,7 +1,7 @@
 """The stack behind a request: is it rolling back, did it move on, who else declares the server.
 
 The only file that knows CloudFormation's API. No request fails for want of an answer here: what
-cannot be read reads as "" and False.
+cannot be read reads as "", None or False.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,15 +25,15 @@ class Stack:
         stack = self._describe(self._stack_id)
         return f"{stack.get('StackStatus', '')} {stack.get('LastUpdatedTime', '')}".strip()
 
-    def is_rolling_back(self) -> bool:
-        """Tell whether what this deployment created is being undone.
+    def is_rolling_back(self) -> bool | None:
+        """Tell whether what this deployment created is being undone; None if nobody can say.
 
         A nested stack made by a deployment is deleted, not rolled back, when that one fails.
         """
         stack = self._describe(self._stack_id)
         while stack.get("StackStatus", "").startswith("DELETE_") and "ParentId" in stack:
             stack = self._describe(stack["ParentId"])
-        return "ROLLBACK" in stack.get("StackStatus", "")
+        return "ROLLBACK" in stack["StackStatus"] if stack else None
 
     def declares_elsewhere(self, server_id: str, logical_id: str, physical_id: str) -> bool:
         """Tell whether the living stack still declares the server, as a resource but this one.

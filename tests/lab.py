@@ -111,12 +111,13 @@ class Lambda(Failing):
         super().__init__()
         self.queue: deque[dict[str, Any]] = deque()
         self.invocations: list[dict[str, Any]] = []
+        self.status = 202
 
     def invoke(self, **arguments: Any) -> dict[str, Any]:
         self.invocations.append(arguments)
         self._fail()
         self.queue.append(json.loads(arguments["Payload"]))
-        return {"StatusCode": 202}
+        return {"StatusCode": self.status}
 
 
 class CloudFormation(Failing):

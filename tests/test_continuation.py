@@ -214,11 +214,21 @@ def test_a_date_that_cannot_be_is_no_date(account: Account, date: str) -> None:
     assert account.clock.now() - began_s == pytest.approx(3540, abs=2)
 
 
+def test_an_answer_that_accepts_nothing_is_no_hand_over(account: Account) -> None:
+    account.emulator.set(stop_s=2_000)
+    account.lambda_.status = 200
+    event = account.request("Create", DesiredState="OFFLINE")
+    account.invoke(event)
+    (answer,) = account.store.answers
+    assert answer["Status"] == "FAILED"
+    assert "lambda:InvokeFunction: not accepted" in answer["Reason"]
+
+
 def test_a_hand_over_that_stays_unavailable_is_told(account: Account) -> None:
     account.emulator.set(stop_s=2_000)
-    account.lambda_.failures.extend([client_error("ServiceException", 500, "Invoke")] * 5)
+    account.lambda_.failures.extend([client_error("ServiceException", 500, "Invoke")] * 4)
     given = f"{account.server_id}:from-ONLINE"
     answer = account.send("Update", DesiredState="OFFLINE", PhysicalResourceId=given)
     assert answer["Status"] == "FAILED"
     assert "lambda:InvokeFunction: ServiceException" in answer["Reason"]
-    assert len(account.lambda_.invocations) == 5
+    assert len(account.lambda_.invocations) == 4

@@ -144,7 +144,9 @@ def test_a_restoration_that_fails_is_told(account: Account) -> None:
 
 def test_a_stack_that_cannot_be_described_counts_as_deleted(account: Account) -> None:
     account.cloudformation.failures.append(client_error("AccessDenied", 403, "DescribeStacks"))
-    assert delete(account, "ONLINE", "ROLLBACK_IN_PROGRESS")["Status"] == "SUCCESS"
+    answer = delete(account, "ONLINE", "ROLLBACK_IN_PROGRESS")
+    assert answer["Status"] == "SUCCESS"
+    assert answer["Reason"].endswith("is left as it is: its stack could not be read.")
     assert account.operations == []
 
 

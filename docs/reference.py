@@ -1,0 +1,116 @@
+"""The README's reference, drawn from what it describes: schema, table, messages, role, example.
+
+`python -m docs.reference` writes it into the README between its markers; a test holds it there.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode import decode_str
+
+from handler.declaration import SCHEMA
+from handler.machine import COMMANDS, STABLE, TABLE, UNDER_WAY, State, Step
+from handler.report import ADVICE
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+_PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def example() -> str:
+    """Show the template to paste."""
+    return f"```yaml\n{(ROOT / 'examples/server-and-state.yaml').read_text()}```\n"
+
+
+def properties() -> str:
+    """List what may be declared."""
+    rows = []
+    for name, rule in SCHEMA["properties"].items():
+        need = "required" if name in SCHEMA["required"] else f"{rule.get('default', '')}"
+        about = rule.get("$comment", "CloudFormation's own.")
+        rows.append(f"| `{name}` | {rule['description']} | {need} | {about} |")
+    return _table("| property | value | default | |", rows)
+
+
+def transitions() -> str:
+    """Show the whole decision."""
+    rows = [
+        f"| `{desired}` | `{observed}` | {_step(before)} | {_step(after)} |"
+        for desired, row in TABLE.items()
+        for observed, (before, after) in row.items()
+    ]
+    head = "| desired | observed | before our command | after it |"
+    return _table(head, rows) + (
+        "\nA failure that is seen after our command, in the very state in which the command was "
+        "given, may be a\nstale read: it counts as failed only after a grace.\n"
+    )
+
+
+def diagram() -> str:
+    """Draw the way of a server to the desired state."""
+    lines = ["```mermaid", "stateDiagram-v2", "    direction LR"]
+    for desired, row in TABLE.items():
+        lines.append(f'    state "DesiredState: {desired}" as to_{desired} {{')
+        for observed, (before, _) in row.items():
+            here = f"        {_node(desired, observed)}"
+            lines.append(f'        state "{observed}" as {_node(desired, observed)}')
+            if before in COMMANDS:
+                lines.append(f"{here} --> {_node(desired, UNDER_WAY[desired])}: {before}")
+            elif before is Step.WAIT:
+                lines.append(f"{here} --> {_node(desired, STABLE[observed])}")
+            else:
+                lines.append(f"{here} --> [*]: SUCCESS")
+        failure = {State.ONLINE: State.START_FAILED, State.OFFLINE: State.STOP_FAILED}[desired]
+        lines.append(f"        {_node(desired, failure)} --> [*]: FAILED, after our command")
+        lines.append("    }")
+    return "\n".join([*lines, "```", ""])
+
+
+def failures() -> str:
+    """List how a request may fail, and the sentence that the Reason ends with."""
+    rows = [f"| {ending} | {advice} |" for ending, advice in ADVICE.items() if advice]
+    return _table("| outcome in the log | what the Reason says to do |", rows)
+
+
+def permissions() -> str:
+    """List the statements of the provider's role."""
+    template, _ = decode_str((ROOT / "template.yaml").read_text())
+    rows = []
+    for resource in template["Resources"].values():
+        declared: dict[str, Any] = resource.get("Properties", {})
+        for policy in declared.get("Policies") or [declared]:
+            for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
+                actions = statement["Action"]
+                actions = [actions] if isinstance(actions, str) else actions
+                named = ", ".join(f"`{action}`" for action in actions)
+                rows.append(f"| {statement['Sid']} | {named} |")
+    return _table("| for | actions |", rows)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    part.__name__: part
+    for part in (example, properties, transitions, diagram, failures, permissions)
+}
+
+
+def written(text: str) -> str:
+    """Return the README's text with every generated part made anew."""
+    return _PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]()}{part[3]}", text)
+
+
+def _table(head: str, rows: list[str]) -> str:
+    return "\n".join([head, re.sub(r"[^|]+", "---", head), *rows, ""])
+
+
+def _step(step: Step) -> str:
+    return f"**{step}**" if step in COMMANDS else str(step)
+
+
+def _node(desired: State, observed: State) -> str:
+    return f"{desired}_{observed}"
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text()))

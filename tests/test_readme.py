@@ -1,0 +1,24 @@
+"""The README says what the code does."""
+
+import re
+
+from docs.reference import PARTS, README, ROOT, written
+
+
+def test_generated_parts_are_as_the_code_has_them() -> None:
+    text = README.read_text()
+    assert set(re.findall(r"<!-- (\w+): make docs -->", text)) == set(PARTS)
+    assert written(text) == text, "run make docs"
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\((?!https:)([^)#]+)", README.read_text())
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_command_that_is_named_is_a_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"\bmake ([a-z-]+)\b", README.read_text())) - {"alone"}
+    assert named
+    assert [target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
