@@ -65,6 +65,7 @@ class Timeline:
         grid = Table.grid(padding=(0, 2))
         for width in _WIDTHS:
             grid.add_column(width=width, no_wrap=True)
+        grid.columns[0].justify = "right"
         grid.add_row(*cells)
         self._console.print(grid)
 

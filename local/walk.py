@@ -26,12 +26,17 @@ def main() -> None:
     with ending_well():
         if picture:
             console = Console(
-                record=True, file=io.StringIO(), force_terminal=True, width=timeline.WIDTH
+                record=True,
+                file=io.StringIO(),
+                force_terminal=True,
+                highlight=False,
+                width=timeline.WIDTH,
             )
             walk(console)
             timeline.save(console, picture)
         else:
-            walk(Console(width=None if sys.stdout.isatty() else timeline.WIDTH))
+            width = None if sys.stdout.isatty() else timeline.WIDTH
+            walk(Console(width=width, highlight=False))
 
 
 def walk(console: Console) -> None:
