@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run up picture test build deploy lock clean build-Provider
+.PHONY: help setup run test docs up picture build deploy lock clean build-Provider
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,16 @@ setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
 
 run: setup ## watch the provider at work, on this machine alone
 	@$(BIN)/python -m local.walk
+
+test: setup ## lint, types, and every test, with full coverage of handler/
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint
+	$(BIN)/python -m pytest --cov --cov-report=
+
+docs: setup ## the README's reference, from the code that it describes
+	$(BIN)/python -m docs.reference
 
 up: setup ## the same servers with the provider deployed, until Ctrl-C
 	@$(BIN)/python -m local.up

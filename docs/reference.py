@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 _PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
 
+# Where a command ends that does not succeed.
+_FAILURE = {State.ONLINE: State.START_FAILED, State.OFFLINE: State.STOP_FAILED}
+
 
 def example() -> str:
     """Show the template to paste."""
@@ -62,8 +65,9 @@ def diagram() -> str:
                 lines.append(f"{here} --> {_node(desired, STABLE[observed])}")
             else:
                 lines.append(f"{here} --> [*]: SUCCESS")
-        failure = {State.ONLINE: State.START_FAILED, State.OFFLINE: State.STOP_FAILED}[desired]
-        lines.append(f"        {_node(desired, failure)} --> [*]: FAILED, after our command")
+        failed = _node(desired, _FAILURE[desired])
+        lines.append(f"        {_node(desired, UNDER_WAY[desired])} --> {failed}")
+        lines.append(f"        {failed} --> [*]: FAILED, after our command")
         lines.append("    }")
     return "\n".join([*lines, "```", ""])
 
