@@ -48,7 +48,8 @@ class World:
 
     def settings_of(self, server_id: str) -> ServerSettings:
         """Give the settings that hold for a server."""
-        return replace(self.settings, **self.overrides.get(server_id, {}))
+        own = self.overrides.get(server_id)
+        return replace(self.settings, **own) if own else self.settings
 
     def spend(self, server_id: str, failures: str) -> bool:
         """Tell whether the next transition is to fail, and count it down where it was set."""

@@ -136,6 +136,7 @@ class Service:
         carried_out = False
         request: dict[str, Any] = {}
         try:
+            carry_out = _operation(operation)
             request = model.request(operation, body)
             self._throttle(now)
             fault, left = next_fault(self.settings.faults, operation)
@@ -143,7 +144,7 @@ class Service:
             result = b""
             if fault is None or fault.carried_out or not (fault.error or fault.wire):
                 call = Call(self._world, region, request, now, self._since_1970_s + now)
-                result = model.response(operation, _operation(operation)(call))
+                result = model.response(operation, carry_out(call))
                 carried_out = True
             if fault and fault.error:
                 raise model.error(

@@ -1,0 +1,68 @@
+"""An emulator on a clock of the test's, and boto3 clients for it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local.emulator import Emulator
+from tests.emulator.raw import Wire
+from tests.lab import REGION, Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def emulator(clock: Clock) -> Iterator[Emulator]:
+    with Emulator(now=clock.now, sleep=clock.sleep) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def session() -> boto3.Session:
+    return boto3.Session("test", "test", region_name=REGION)
+
+
+@pytest.fixture
+def connect(emulator: Emulator, session: boto3.Session) -> Iterator[Callable[..., Any]]:
+    """Make boto3 clients, with no retries of their own unless they are asked for."""
+    clients = []
+
+    def connect(attempts: int = 1, **options: Any) -> Any:
+        config = Config(retries={"total_max_attempts": attempts})
+        client = session.client("transfer", endpoint_url=emulator.url, config=config, **options)
+        clients.append(client)
+        return client
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def transfer(connect: Callable[..., Any]) -> Any:
+    return connect()
+
+
+@pytest.fixture
+def server_id(transfer: Any) -> str:
+    created: str = transfer.create_server()["ServerId"]
+    return created
+
+
+@pytest.fixture
+def state(transfer: Any, server_id: str) -> Callable[[], str]:
+    """Read the server's state over the API."""
+    return lambda: str(transfer.describe_server(ServerId=server_id)["Server"]["State"])
+
+
+@pytest.fixture
+def wire(emulator: Emulator) -> Iterator[Wire]:
+    wire = Wire(emulator.url)
+    yield wire
+    wire.close()
