@@ -107,7 +107,7 @@ def _problems(shape: Any, value: Any, path: str) -> Iterator[str]:
         yield f"'{path or 'request'}' must be of type {shape.type_name}"
         return
     rules = shape.metadata
-    shown = "a sensitive value" if rules.get("sensitive") else repr(value)
+    shown = "a sensitive value" if rules.get("sensitive") else f"{value!r:.80}"
     for rule in _broken(rules, value):
         yield f"{shown} at '{path}' must {rule}"
     if shape.type_name == "list":

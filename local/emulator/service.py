@@ -102,7 +102,7 @@ class Service:
     def put(self, server_id: str, state: State) -> None:
         """Put a server into a state, as if it had always been in it: reads see it at once."""
         with self._lock:
-            self._server(server_id).timeline = Timeline(state)
+            self._server(server_id).timeline = Timeline(State(state))
 
     def states(self) -> dict[str, State]:
         """Give each server's true state; a read over the API may lag behind it."""

@@ -46,9 +46,8 @@ class Emulator(Service):
     def __enter__(self) -> Self:
         """Listen. Raises OSError where the port cannot be had."""
         self._http = _Server(self, self._port)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        # `serve_forever` notices `shutdown` only when it polls.
-        self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self._thread = Thread(target=self._accept)
         self._thread.start()
         return self
 
@@ -60,10 +59,15 @@ class Emulator(Service):
     ) -> None:
         """Close every connection, and end every thread."""
         self._closing.set()
-        self._http.shutdown()
+        # One last connection wakes the thread that accepts them: cheaper than its polling.
+        socket.create_connection(("127.0.0.1", self._http.server_port)).close()
         self._thread.join()
         self._http.hang_up()
         self._http.server_close()
+
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            self._http.handle_request()
 
 
 class _Server(ThreadingHTTPServer):
@@ -78,6 +82,7 @@ class _Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         # HTTPServer would look up the host's name.
         TCPServer.server_bind(self)
+        self.server_port = self.server_address[1]
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()

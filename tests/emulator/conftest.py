@@ -30,11 +30,11 @@ def session() -> boto3.Session:
 
 @pytest.fixture
 def connect(emulator: Emulator, session: boto3.Session) -> Iterator[Callable[..., Any]]:
-    """Make boto3 clients, with no retries of their own unless they are asked for."""
+    """Make boto3 clients, which do not retry."""
     clients = []
+    config = Config(retries={"total_max_attempts": 1})
 
-    def connect(attempts: int = 1, **options: Any) -> Any:
-        config = Config(retries={"total_max_attempts": attempts})
+    def connect(**options: Any) -> Any:
         client = session.client("transfer", endpoint_url=emulator.url, config=config, **options)
         clients.append(client)
         return client

@@ -54,14 +54,6 @@ def test_a_fault_leaves_other_operations_alone(
     assert emulator.settings.faults == ()
 
 
-def test_boto3_gets_over_a_throttled_call_by_its_own_retries(
-    emulator: Emulator, connect: Callable[..., Any], server_id: str
-) -> None:
-    emulator.set(faults=[{"operation": "DescribeServer", "error": "ThrottlingException"}])
-    answer = connect(attempts=2).describe_server(ServerId=server_id)
-    assert answer["ResponseMetadata"]["RetryAttempts"] == 1
-
-
 @pytest.mark.parametrize("wire_fault", ["close", "reset"])
 @pytest.mark.parametrize("carried_out", [False, True])
 def test_an_unanswered_call_is_carried_out_only_if_so_set(
