@@ -19,7 +19,9 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 import boto3
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from handler.aws import CONFIG, Aws
@@ -117,23 +119,22 @@ class Fault:
 
 @dataclass
 class Plan:
-    """Which of the calls of an operation suffer the fault: by their number, from 0."""
+    """Which calls of an operation suffer the fault: the one with this number, or all since."""
 
     operation: str
     fault: Fault
     before: Fault | None = None
-    number: int | None = 0
+    number: int = 0
+    lasts: bool = False
     struck: int = 0
 
     def of(self, operation: str, number: int) -> Fault | None:
-        if operation != self.operation:
+        if operation != self.operation or (number > self.number and not self.lasts):
             return None
-        if self.number is not None and number < self.number:
+        if number < self.number:
             return self.before
-        if self.number is None or number == self.number:
-            self.struck += 1
-            return self.fault
-        return None
+        self.struck += 1
+        return self.fault
 
 
 class Clients:
@@ -141,8 +142,9 @@ class Clients:
 
     def __init__(self) -> None:
         self.breaker = Breaker()
+        unsigned = CONFIG.merge(Config(signature_version=UNSIGNED))
         self._clients = {
-            service: boto3.client(service, region_name=REGION, config=CONFIG)
+            service: boto3.client(service, region_name=REGION, config=unsigned)
             for service in set(SERVICE_OF.values())
         }
 
@@ -170,7 +172,8 @@ class FaultyAccount:
     clients: Clients
     plan: Plan | None = None
     invocation_s: float = 900
-    latency_s: float = 0
+    # Few looks are enough to see a transition where each takes a while.
+    latency_s: float = 4
     clock: Clock = field(default_factory=Clock)
     stack_status: str = "CREATE_IN_PROGRESS"
     queue: deque[dict[str, Any]] = field(default_factory=deque)
@@ -258,7 +261,7 @@ class FaultyAccount:
         return 200, _xml(operation, "StackResourceSummaries", topic)
 
 
-def error(operation: str, code: str, status: int, fields: dict[str, str]) -> bytes:
+def error_body(operation: str, code: str, fields: dict[str, str]) -> bytes:
     """Write an error in the protocol of the operation's service."""
     if SERVICE_OF[operation] == "cloudformation":
         message = escape(fields.get("Message", ""))

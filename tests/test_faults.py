@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 import botocore.session
@@ -46,6 +45,12 @@ UNMODELLED = {
 EVERYWHERE = {"ExpiredTokenException": 400, "UnrecognizedClientException": 403}
 THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException"}
 DENIED = {"AccessDenied", "AccessDeniedException"}
+# Where nothing of an answer but its status is read, these are a plain 200.
+READ_BY_STATUS = {
+    "StartServer": {"garbage"},
+    "StopServer": {"garbage"},
+    "Invoke": {"garbage", "cut short"},
+}
 GONE = "ResourceNotFoundException"
 ADVICE = re.compile(
     r"(then deploy again|Mend that, deploy again|or raise ServiceTimeout"
@@ -74,3 +79,160 @@ def answered(operation: str, code: str, status: int, **more: Any) -> Fault:
     body = error_body(operation, code, fields)
     passes = code in THROTTLED or status >= 500
     return Fault(code, passes=passes, status=status, body=body, **more)
+
+
+def faults(operation: str) -> Iterator[Fault]:
+    for code, status in errors(operation).items():
+        yield answered(operation, code, status)
+    for name in BROKEN:
+        yield Fault(name, passes=name not in READ_BY_STATUS.get(operation, ()))
+    yield Fault("connect time-out", takes_s=CONNECT_TIMEOUT_S)
+    yield Fault("read time-out", takes_s=READ_TIMEOUT_S)
+    yield Fault("slow", takes_s=READ_TIMEOUT_S - 1)
+    if operation == "DescribeServer":
+        yield Fault("nothing in it", status=200, body=b"{}")
+        unknown = {"Server": {"Arn": "arn:…", "State": "PAUSED"}}
+        yield Fault("an unknown state", status=200, body=json.dumps(unknown).encode())
+
+
+def lost(operation: str) -> Iterator[Fault]:
+    """Find the faults in which a call may have taken effect all the same."""
+    never = {"refused", "connect time-out", "slow"} | THROTTLED
+    for fault in faults(operation):
+        if (fault.passes or fault.name == "garbage") and fault.name not in never:
+            yield replace(fault, carried_out=True, passes=True)
+
+
+def plan(request_type: str, operation: str, fault: Fault, times: str) -> Plan:
+    """Let the fault strike first, in the middle, ever since the middle, or every time.
+
+    The middle of the looks is one after the command; that of what is called once, its second try.
+    """
+    if times in {"first", "every"}:
+        return Plan(operation, fault, lasts=times == "every")
+    lasts = times == "ever since"
+    if operation == "DescribeServer":
+        return Plan(operation, fault, number=2, lasts=lasts)
+    if (request_type, operation) == ("Update", "DescribeStacks") and lasts:
+        return Plan(operation, fault, number=1, lasts=True)
+    code = {"lambda": "TooManyRequestsException", "cloudformation": "Throttling"}
+    throttled = answered(operation, code.get(SERVICE_OF[operation], "ThrottlingException"), 400)
+    return Plan(operation, fault, before=throttled, number=1, lasts=lasts)
+
+
+CALLERS = ("Create", "Update", "Delete")
+CASES = [
+    pytest.param(caller, operation, times, fault, id=f"{caller}-{operation}-{times}-{fault}")
+    for operation in SERVICE_OF
+    for caller in (CALLERS if operation != "ListStackResources" else ("Delete",))
+    for fault in [*faults(operation), *(lost(operation) if operation in COMMANDS else ())]
+    for times in ("first", "middle", *(["ever since"] if fault.passes else []), "every")
+]
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[Clients]:
+    clients = Clients()
+    yield clients
+    clients.close()
+
+
+def begin(account: FaultyAccount, request_type: str, operation: str) -> dict[str, Any]:
+    """Set a request up in which the operation is called."""
+    desired = State.ONLINE if operation == "StartServer" else State.OFFLINE
+    account.transfer.put(account.server_id, OPPOSITE[desired])
+    timeout_s, transition_s = 120, 20
+    if operation == "Invoke" and request_type != "Create":
+        # The transition outlives an invocation, and few looks are enough to see it.
+        timeout_s, transition_s, account.invocation_s, account.latency_s = 500, 200, 240, 9
+    account.transfer.set(start_s=transition_s, stop_s=transition_s)
+    if operation == "DescribeStacks" and request_type == "Update":
+        # A request asks for the stack when it has to wait before its command.
+        account.transfer.put(account.server_id, desired)
+        account.command("StartServer" if desired is State.OFFLINE else "StopServer")
+    found = desired if request_type == "Delete" else OPPOSITE[desired]
+    event = event_of(
+        account,
+        request_type,
+        DesiredState=OPPOSITE[desired] if request_type == "Delete" else desired,
+        ServiceTimeout=str(timeout_s),
+        OnDelete="RESTORE" if operation == "ListStackResources" else "RETAIN",
+    )
+    if request_type != "Create":
+        event["PhysicalResourceId"] = f"{account.server_id}:from-{found}"
+    account.stack_status = {
+        "Create": "CREATE_IN_PROGRESS",
+        "Update": "UPDATE_IN_PROGRESS",
+        "Delete": "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+        if operation == "ListStackResources"
+        else "ROLLBACK_IN_PROGRESS",
+    }[request_type]
+    return event
+
+
+def succeeds(request_type: str, operation: str, times: str, fault: Fault) -> bool:
+    """Tell whether the request can and so has to succeed in spite of the fault."""
+    if fault.name == "slow" or SERVICE_OF[operation] == "cloudformation":
+        return True
+    if operation == "Invoke" and request_type == "Create":
+        # What was found is not safe in Lambda's queue then, but nothing is lost yet.
+        return True
+    if fault.name == GONE and request_type == "Delete" and operation != "Invoke":
+        return True
+    return fault.passes and (times in {"first", "middle"} or fault.carried_out)
+
+
+@pytest.mark.parametrize(("request_type", "operation", "times", "fault"), CASES)
+def test_a_request_is_answered_once_truthfully_and_in_time(
+    clients: Clients, request_type: str, operation: str, times: str, fault: Fault
+) -> None:
+    account = FaultyAccount(clients, plan(request_type, operation, fault, times))
+    event = begin(account, request_type, operation)
+    others = len(account.commands)
+    began_s = account.clock.now()
+    account.settle(event)
+    assert account.plan is not None
+    assert account.plan.struck > 0
+
+    ((answered_s, url, body),) = account.puts
+    answer = json.loads(body)
+    assert url == event["ResponseURL"]
+    for name in ("StackId", "RequestId", "LogicalResourceId"):
+        assert answer[name] == event[name]
+    assert answered_s - began_s < int(event["ResourceProperties"]["ServiceTimeout"])
+    assert account.overran_s <= 0
+
+    commands = account.commands[others:]
+    assert len(commands) <= 1
+    found = State.OFFLINE if operation == "StartServer" else State.ONLINE
+    if request_type != "Create":
+        assert answer["PhysicalResourceId"] == event["PhysicalResourceId"]
+    elif commands or answer["Status"] == "SUCCESS":
+        assert answer["PhysicalResourceId"] == f"{account.server_id}:from-{found}"
+
+    reason = answer["Reason"]
+    assert 0 < len(reason) <= 256
+    assert account.server_id in reason
+    expected = "SUCCESS" if succeeds(request_type, operation, times, fault) else "FAILED"
+    assert answer["Status"] == expected, reason
+    if expected == "FAILED":
+        where = f"is {account.observed or 'in an unknown state'}, wanted {OPPOSITE[found]}"
+        assert where in reason
+        assert ADVICE.search(reason), reason
+        assert f"{SERVICE_OF[operation]}:{operation}" in reason or (
+            fault.name == "garbage" and f"after {operation}" in reason
+        )
+    elif is_left_alone(request_type, operation, times, fault):
+        assert not commands
+        assert "is left as it is: its stack could not be read" in reason
+    elif fault.name != GONE or operation == "Invoke":
+        assert account.state is OPPOSITE[found]
+
+
+def is_left_alone(request_type: str, operation: str, times: str, fault: Fault) -> bool:
+    """Tell whether a deletion cannot learn that its stack rolls back."""
+    return (
+        (request_type, operation) == ("Delete", "DescribeStacks")
+        and fault.name != "slow"
+        and (times in {"ever since", "every"} or not fault.passes)
+    )
