@@ -15,8 +15,9 @@ from typing import Any
 from handler import delivery, report
 from handler.aws import Aws
 from handler.identity import NOT_CREATED
+from handler.pursuit import Invocation
 from handler.report import Answer
-from handler.request import Request
+from handler.request import carry_out, until_s
 
 # crhelper's own switch for a function without polling: it makes no AWS clients then.
 os.environ.setdefault("AWS_SAM_LOCAL", "true")
@@ -66,15 +67,17 @@ class Provider(CfnResource):
         given = event.get("PhysicalResourceId")
         self.PhysicalResourceId = given if given and isinstance(given, str) else NOT_CREATED
         try:
-            request = Request(
-                event,
-                context,
-                aws=self._aws,
-                now=self._now,
-                sleep=self._sleep,
-                fix_id=self._fix_id,
+            self._answer = carry_out(
+                Invocation(
+                    event,
+                    context.invoked_function_arn,
+                    until_s(context, self._now()),
+                    self._aws,
+                    self._now,
+                    self._sleep,
+                    self._fix_id,
+                )
             )
-            self._answer = request.carry_out()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an answer is owed all the same
             self._answer = _failure(f"{type(error).__name__}: {error}")
         if self._answer is None:

@@ -1,29 +1,22 @@
-"""A custom-resource request, carried out: declare on Create and Update, release on Delete.
+"""A custom-resource request: declare on Create and Update, release on Delete.
 
-It joins declaration, identity, stack and loop. What to do about the server is decided in
-machine.py; how an answer is delivered is not known here.
+It joins declaration, identity and stack into a desired state, and makes the answer of what came
+of it. What to do about the server is decided in machine.py; how an answer is delivered is not
+known here.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from handler import declaration, identity, report
-from handler.aws import Aws
-from handler.continuation import Memory, hand_over, recall
+from handler.continuation import recall
 from handler.declaration import Declaration, Home, InvalidDeclarationError
 from handler.identity import Identity
-from handler.machine import STABLE, State
-from handler.reconcile import (
-    FIRST_PAUSE_S,
-    Ending,
-    Progress,
-    RefusedError,
-    UnavailableError,
-    reconcile,
-)
+from handler.machine import State
+from handler.pursuit import Invocation, pursue
+from handler.reconcile import Ending, Progress
 from handler.report import Answer
 from handler.server import TransferServer
 from handler.stack import Stack
@@ -32,161 +25,94 @@ from handler.stack import Stack
 _RESERVE_S = 60
 
 
-class Request:
-    """One request, in one invocation of the function.
+def until_s(context: Any, now_s: float) -> float:
+    """Return when an invocation has to hand over, in seconds since the epoch."""
+    remaining_s: float = context.get_remaining_time_in_millis() / 1000
+    return now_s + remaining_s - min(_RESERVE_S, remaining_s / 4)
 
-    `fix_id` is told the PhysicalResourceId before the server is touched.
-    """
 
-    def __init__(
-        self,
-        event: Mapping[str, Any],
-        context: Any,
-        *,
-        aws: Aws,
-        now: Callable[[], float],
-        sleep: Callable[[float], None],
-        fix_id: Callable[[str], None],
-    ) -> None:
-        self._event, self._function_arn = event, context.invoked_function_arn
-        self._aws, self._now, self._sleep, self._fix_id = aws, now, sleep, fix_id
-        remaining_s = context.get_remaining_time_in_millis() / 1000
-        self._until_s = now() + remaining_s - min(_RESERVE_S, remaining_s / 4)
-        self._stack = Stack(aws, event["StackId"], sleep)
-        self._releases = event["RequestType"] == "Delete"
-        self._given = identity.parse(event.get("PhysicalResourceId"))
-
-    def carry_out(self) -> Answer | None:
-        """Return what to answer, or None if another invocation carries on."""
-        properties = _mapping(self._event.get("ResourceProperties"))
-        try:
-            declared = declaration.parse(properties, Home.of(self._function_arn))
-        except InvalidDeclarationError as error:
-            return Answer(succeeded=self._releases, reason=str(error), outcome="invalid")
-        return self._release(declared) if self._releases else self._declare(declared)
-
-    def _declare(self, declared: Declaration) -> Answer | None:
-        known = self._given is not None and self._given.server_id == declared.server_id
-        before = _mapping(self._event.get("OldResourceProperties")).get("DesiredState")
-        reverses = known and before != declared.desired
-        progress = self._progress(declared, declared.desired, reverses=reverses)
-        return self._pursue(declared.server_id, progress, introduces=not known)
-
-    def _release(self, declared: Declaration) -> Answer | None:
-        if self._given is None:
-            return Answer(succeeded=True, reason="Nothing was created.", outcome="not ours")
-        server_id = self._given.server_id
-        rolls_back = recall(self._event) is not None or self._stack.is_rolling_back()
-        if not rolls_back and not self._restores(self._given, declared):
-            reason = f"{server_id} is left as it is"
-            reason += "." if rolls_back is False else ": its stack could not be read."
-            return Answer(succeeded=True, reason=reason, outcome="retained", server_id=server_id)
-        progress = self._progress(declared, self._given.found)
-        return self._pursue(server_id, progress, introduces=False)
-
-    def _restores(self, given: Identity, declared: Declaration) -> bool:
-        return declared.restore_on_delete and not self._stack.declares_elsewhere(
-            given.server_id, self._event["LogicalResourceId"], str(given)
+def carry_out(invocation: Invocation) -> Answer | None:
+    """Return what to answer, or None if another invocation carries on."""
+    event = invocation.event
+    releases = event["RequestType"] == "Delete"
+    given = identity.parse(event.get("PhysicalResourceId"))
+    stack = Stack(invocation.aws, event["StackId"], invocation.sleep)
+    try:
+        declared = declaration.parse(
+            _mapping(event.get("ResourceProperties")), Home.of(invocation.function_arn)
         )
+    except InvalidDeclarationError as error:
+        return Answer(succeeded=releases, reason=str(error), outcome="invalid")
+    if not releases:
+        return _declare(invocation, stack, declared, given)
+    if given is None:
+        return Answer(succeeded=True, reason="Nothing was created.", outcome="not ours")
+    return _release(invocation, stack, declared, given)
 
-    def _progress(
-        self, declared: Declaration, desired: State, *, reverses: bool = False
-    ) -> Progress:
-        began_s = _sent_at_s(self._event["ResponseURL"], self._now())
-        reserve_s = min(_RESERVE_S, declared.timeout_s / 4)
-        return Progress(desired, began_s, began_s + declared.timeout_s - reserve_s, reverses)
 
-    def _pursue(self, server_id: str, progress: Progress, *, introduces: bool) -> Answer | None:
-        """Bring the server there, in this invocation or in the next.
+def _declare(
+    invocation: Invocation, stack: Stack, declared: Declaration, given: Identity | None
+) -> Answer | None:
+    known = given is not None and given.server_id == declared.server_id
+    before = _mapping(invocation.event.get("OldResourceProperties")).get("DesiredState")
+    reverses = known and before != declared.desired
+    progress = _progress(invocation, declared, declared.desired, reverses=reverses)
+    return _pursue(invocation, stack, declared.server_id, progress, introduces=not known)
 
-        A request that introduces a server is the only one to know the state it was found in. It
-        hands over before its command: Lambda keeps the event, and so what was found, through
-        whatever happens to the invocation that gives it.
-        """
-        recalled = recall(self._event)
-        memory = recalled or Memory(progress)
-        kept = not introduces or memory.progress.first is not None
-        # A fresh request has one look, which settles most, before it makes itself at home.
-        looks_only = recalled is None
-        server = TransferServer(self._aws, server_id)
 
-        def fix_id(progress: Progress) -> None:
-            if introduces and progress.first:
-                self._fix_id(str(Identity(server_id, STABLE[progress.first])))
-
-        def may_command(progress: Progress) -> bool:
-            if not kept or not self._is_in_turn(memory):
-                return False
-            fix_id(progress)
-            return True
-
-        if memory.progress.command or memory.takes_back:
-            fix_id(memory.progress)
-        while True:
-            ending, progress = reconcile(
-                server,
-                memory.progress,
-                now=self._now,
-                sleep=self._sleep,
-                until_s=self._now() if looks_only else self._until_s,
-                may_command=may_command,
-            )
-            memory = replace(memory, progress=progress)
-            if ending is Ending.OUT_OF_TIME and looks_only:
-                looks_only = False
-                if not progress.command:
-                    memory = replace(memory, phase=self._stack.phase())
-                self._sleep(FIRST_PAUSE_S)
-            elif ending is Ending.OUT_OF_TIME or (ending is Ending.PAUSED and not kept):
-                try:
-                    hand_over(self._aws, self._function_arn, self._event, memory, self._sleep)
-                except (UnavailableError, RefusedError) as error:
-                    kept = True
-                    if ending is Ending.OUT_OF_TIME:
-                        progress = replace(progress, problem=str(error))
-                        return self._answer(server, ending, progress, memory)
-                else:
-                    return None
-            elif introduces and not memory.takes_back and self._is_withdrawn(progress):
-                memory = Memory(self._taken_back(progress), takes_back=True)
-            else:
-                if ending is Ending.DONE:
-                    fix_id(progress)
-                return self._answer(server, ending, progress, memory)
-
-    def _is_in_turn(self, memory: Memory) -> bool:
-        return not memory.phase or self._stack.phase() in {"", memory.phase}
-
-    def _is_withdrawn(self, progress: Progress) -> bool:
-        return progress.command is not None and self._stack.is_rolling_back() is True
-
-    def _taken_back(self, progress: Progress) -> Progress:
-        now_s = self._now()
-        return Progress(
-            desired=STABLE[progress.first or progress.desired],
-            began_s=now_s,
-            deadline_s=now_s + progress.deadline_s - progress.began_s,
-            first=progress.first,
+def _release(
+    invocation: Invocation, stack: Stack, declared: Declaration, given: Identity
+) -> Answer | None:
+    rolls_back = recall(invocation.event) is not None or stack.is_rolling_back()
+    if not rolls_back and not (
+        declared.restore_on_delete
+        and not stack.declares_elsewhere(
+            given.server_id, invocation.event["LogicalResourceId"], str(given)
         )
-
-    def _answer(
-        self, server: TransferServer, ending: Ending, progress: Progress, memory: Memory
-    ) -> Answer:
-        gone = self._releases and ending is Ending.GONE
+    ):
         return Answer(
-            succeeded=(ending is Ending.DONE and not memory.takes_back) or gone,
-            reason=report.reason(
-                server.server_id,
-                ending,
-                progress,
-                now_s=self._now(),
-                taken_back=memory.takes_back and ending is Ending.DONE,
-            ),
-            outcome="taken back" if memory.takes_back else ending,
-            server_id=server.server_id,
-            data=report.attributes(server.server_id, server.arn, progress),
-            progress=progress,
+            succeeded=True,
+            reason=f"{given.server_id} is left as it is"
+            f"{': its stack could not be read' if rolls_back is None else ''}.",
+            outcome="retained",
+            server_id=given.server_id,
         )
+    progress = _progress(invocation, declared, given.found)
+    return _pursue(invocation, stack, given.server_id, progress, introduces=False)
+
+
+def _progress(
+    invocation: Invocation, declared: Declaration, desired: State, *, reverses: bool = False
+) -> Progress:
+    began_s = _sent_at_s(invocation.event["ResponseURL"], invocation.now())
+    reserve_s = min(_RESERVE_S, declared.timeout_s / 4)
+    return Progress(desired, began_s, began_s + declared.timeout_s - reserve_s, reverses)
+
+
+def _pursue(
+    invocation: Invocation, stack: Stack, server_id: str, progress: Progress, *, introduces: bool
+) -> Answer | None:
+    server = TransferServer(invocation.aws, server_id)
+    ended = pursue(invocation, server, stack, progress, introduces=introduces)
+    if ended is None:
+        return None
+    ending, memory = ended
+    done = ending is Ending.DONE
+    gone = ending is Ending.GONE and invocation.event["RequestType"] == "Delete"
+    return Answer(
+        succeeded=(done and not memory.takes_back) or gone,
+        reason=report.reason(
+            server_id,
+            ending,
+            memory.progress,
+            now_s=invocation.now(),
+            taken_back=memory.takes_back and done,
+        ),
+        outcome="taken back" if memory.takes_back else ending,
+        server_id=server_id,
+        data=report.attributes(server_id, server.arn, memory.progress),
+        progress=memory.progress,
+    )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -168,10 +168,11 @@ def test_a_server_that_never_settles_fails_before_the_service_timeout(
 
 def test_no_command_is_given_when_the_time_is_up(account: Account) -> None:
     account.state = State.OFFLINE
-    account.emulator.set(start_s=50)
+    account.emulator.set(start_s=44.9)
     account.transfer.start_server(ServerId=account.server_id)
     answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="60")
     assert answer["Status"] == "FAILED"
+    assert answer["Reason"].startswith(f"{account.server_id} is ONLINE, wanted OFFLINE, 45 s")
     assert account.commands == ["StartServer"]
 
 

@@ -1,0 +1,119 @@
+"""A desired state pursued across invocations, and given up when the stack has moved on.
+
+It runs the loop, hands over to another invocation, and takes back what nobody waits for. Which
+state is desired, and what is answered in the end, it does not know.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handler.aws import Aws
+from handler.continuation import Memory, hand_over, recall
+from handler.identity import Identity
+from handler.machine import STABLE
+from handler.reconcile import (
+    FIRST_PAUSE_S,
+    Ending,
+    Progress,
+    RefusedError,
+    UnavailableError,
+    reconcile,
+)
+from handler.server import TransferServer
+from handler.stack import Stack
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """An invocation of the function with a request, and the means that it has.
+
+    `fix_id` takes the PhysicalResourceId that will be answered whatever happens from then on.
+    """
+
+    event: Mapping[str, Any]
+    function_arn: str
+    until_s: float
+    aws: Aws
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    fix_id: Callable[[str], None]
+
+
+def pursue(
+    invocation: Invocation,
+    server: TransferServer,
+    stack: Stack,
+    progress: Progress,
+    *,
+    introduces: bool,
+) -> tuple[Ending, Memory] | None:
+    """Bring the server to the desired state; None if another invocation carries on.
+
+    A request that introduces a server is the only one to know the state it was found in. It hands
+    over before its command: Lambda keeps the event, and so what was found, through whatever
+    happens to the invocation that gives it.
+    """
+    recalled = recall(invocation.event)
+    memory = recalled or Memory(progress)
+    kept = not introduces or memory.progress.first is not None
+    # A fresh request has one look, which settles most, before it makes itself at home.
+    looks_only = recalled is None
+
+    def fix_id(progress: Progress) -> None:
+        if introduces and progress.first:
+            invocation.fix_id(str(Identity(server.server_id, STABLE[progress.first])))
+
+    def may_command(progress: Progress) -> bool:
+        if not kept or (memory.phase and stack.phase() not in {"", memory.phase}):
+            return False
+        fix_id(progress)
+        return True
+
+    if memory.progress.command or memory.takes_back:
+        fix_id(memory.progress)
+    while True:
+        ending, progress = reconcile(
+            server,
+            memory.progress,
+            now=invocation.now,
+            sleep=invocation.sleep,
+            until_s=invocation.now() if looks_only else invocation.until_s,
+            may_command=may_command,
+        )
+        memory = replace(memory, progress=progress)
+        if ending is Ending.OUT_OF_TIME and looks_only:
+            looks_only = False
+            if not progress.command:
+                memory = replace(memory, phase=stack.phase())
+            invocation.sleep(FIRST_PAUSE_S)
+        elif ending is Ending.OUT_OF_TIME or (ending is Ending.PAUSED and not kept):
+            try:
+                hand_over(
+                    invocation.aws,
+                    invocation.function_arn,
+                    invocation.event,
+                    memory,
+                    invocation.sleep,
+                )
+            except (UnavailableError, RefusedError) as error:
+                kept = True
+                if ending is Ending.OUT_OF_TIME:
+                    return ending, replace(memory, progress=replace(progress, problem=str(error)))
+            else:
+                return None
+        elif introduces and progress.command and not memory.takes_back and stack.is_rolling_back():
+            memory = Memory(_reverse(progress, invocation.now()), takes_back=True)
+        else:
+            if ending is Ending.DONE:
+                fix_id(progress)
+            return ending, memory
+
+
+def _reverse(progress: Progress, now_s: float) -> Progress:
+    return Progress(
+        desired=STABLE[progress.first or progress.desired],
+        began_s=now_s,
+        deadline_s=now_s + progress.deadline_s - progress.began_s,
+        first=progress.first,
+    )
