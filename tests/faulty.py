@@ -57,7 +57,7 @@ BROKEN: dict[str, bytes | None] = {
 
 
 class Breaker:
-    """A server on a real socket that breaks every exchange in the way that its URL names."""
+    """A server on a real socket that breaks an exchange, or answers a bare status, as asked."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -68,8 +68,10 @@ class Breaker:
         self._thread.start()
 
     def url(self, way: str) -> str:
+        """Give the URL that breaks in a way, or answers a status."""
         there = self._refusing if way == "refused" else self._socket
-        return f"http://127.0.0.1:{there.getsockname()[1]}/{list(BROKEN).index(way)}"
+        path = list(BROKEN).index(way) if way in BROKEN else way
+        return f"http://127.0.0.1:{there.getsockname()[1]}/{path}"
 
     def close(self) -> None:
         with socket.create_connection(self._socket.getsockname()) as last:
@@ -85,7 +87,9 @@ class Breaker:
                 request = connection.recv(65_536)
                 if request == b"END":
                     return
-                answer = list(BROKEN.values())[int(request.split()[1].strip(b"/"))]
+                asked = int(request.split()[1].strip(b"/"))
+                status = b"HTTP/1.1 %d Status\r\n%s0\r\n\r\n" % (asked, _CLOSE)
+                answer = status if asked >= 100 else list(BROKEN.values())[asked]
                 if answer is None:
                     no_linger = struct.pack("ii", 1, 0)
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
@@ -160,9 +164,11 @@ class Clients:
     def answered_by(self, answer: Callable[..., AWSResponse | None]) -> Iterator[None]:
         for client in self._clients.values():
             client.meta.events.register_first("before-send", answer)
-        yield
-        for client in self._clients.values():
-            client.meta.events.unregister("before-send", answer)
+        try:
+            yield
+        finally:
+            for client in self._clients.values():
+                client.meta.events.unregister("before-send", answer)
 
 
 @dataclass
@@ -181,26 +187,28 @@ class FaultyAccount:
     calls: Counter[str] = field(default_factory=Counter)
     observed: State | None = None
     overran_s: float = 0
-    put: Callable[[str, bytes], int] | None = None
+    handled: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.transfer = Service(now=self.clock.now)
         created = self.transfer.answer("TransferService.CreateServer", b"{}", REGION)
         self.server_id: str = json.loads(created.body)["ServerId"]
+        self.deliver_to(self._put)
+
+    def deliver_to(self, put: Callable[[str, bytes], int]) -> None:
+        """Start the function cold, with its answers going there."""
         self.provider = Provider(
-            aws=Aws(self.clients),
-            put=self.put or self._put,
-            now=self.clock.now,
-            sleep=self.clock.sleep,
+            aws=Aws(self.clients), put=put, now=self.clock.now, sleep=self.clock.sleep
         )
 
     def settle(self, event: dict[str, Any]) -> None:
         """Invoke the function until nothing is queued."""
         self.queue.append(event)
-        with self.clients.answered_by(self._answer):
+        with self.clients.answered_by(self.answer):
             while self.queue:
                 context = Context(self.clock, self.clock.now() + self.invocation_s)
-                self.provider.handle(self.queue.popleft(), context)
+                self.handled = self.queue.popleft()
+                self.provider.handle(self.handled, context)
                 self.overran_s = max(self.overran_s, self.clock.now() - context.until_s)
 
     @property
@@ -229,7 +237,7 @@ class FaultyAccount:
         self.puts.append((self.clock.now(), url, body))
         return 200
 
-    def _answer(self, request: Any, event_name: str, **_: object) -> AWSResponse | None:
+    def answer(self, request: Any, event_name: str, **_: object) -> AWSResponse | None:
         operation = event_name.rpartition(".")[2]
         number = self.calls[operation]
         self.calls[operation] += 1

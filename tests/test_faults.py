@@ -6,13 +6,24 @@ can act on. The errors are those of botocore's service models.
 
 import json
 import re
+import socket
+import ssl
+import traceback
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import botocore.session
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
+from handler import delivery
+from handler.aws import CONFIG
+from handler.delivery import DeliveryError
 from local.emulator import State
 from local.emulator import model as transfer_model
 from tests.faulty import (
@@ -20,6 +31,7 @@ from tests.faulty import (
     COMMANDS,
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
+    SECRET,
     SERVICE_OF,
     Clients,
     Fault,
@@ -28,7 +40,9 @@ from tests.faulty import (
     error_body,
     event_of,
 )
+from tests.lab import REGION, Clock
 
+FOUND = {"Create": State.ONLINE, "Update": State.ONLINE, "Delete": State.OFFLINE}
 OPPOSITE = {State.ONLINE: State.OFFLINE, State.OFFLINE: State.ONLINE}
 # What AWS sends besides what its models list.
 UNMODELLED = {
@@ -99,7 +113,8 @@ def lost(operation: str) -> Iterator[Fault]:
     """Find the faults in which a call may have taken effect all the same."""
     never = {"refused", "connect time-out", "slow"} | THROTTLED
     for fault in faults(operation):
-        if (fault.passes or fault.name == "garbage") and fault.name not in never:
+        by_status = operation in COMMANDS and fault.name == "garbage"
+        if (fault.passes or by_status) and fault.name not in never:
             yield replace(fault, carried_out=True, passes=True)
 
 
@@ -160,6 +175,7 @@ def begin(account: FaultyAccount, request_type: str, operation: str) -> dict[str
     )
     if request_type != "Create":
         event["PhysicalResourceId"] = f"{account.server_id}:from-{found}"
+        event["OldResourceProperties"] = {"DesiredState": found}
     account.stack_status = {
         "Create": "CREATE_IN_PROGRESS",
         "Update": "UPDATE_IN_PROGRESS",
@@ -236,3 +252,147 @@ def is_left_alone(request_type: str, operation: str, times: str, fault: Fault) -
         and fault.name != "slow"
         and (times in {"ever since", "every"} or not fault.passes)
     )
+
+
+@pytest.mark.parametrize("times", ["first", "middle"])
+@pytest.mark.parametrize("fault", list(lost("Invoke")), ids=str)
+@pytest.mark.parametrize("request_type", CALLERS)
+def test_a_hand_over_whose_answer_is_lost_gives_no_second_command_and_no_other_answer(
+    clients: Clients, request_type: str, fault: Fault, times: str
+) -> None:
+    """Nobody can know that it arrived, so two invocations may go on."""
+    account = FaultyAccount(clients, plan(request_type, "Invoke", fault, times))
+    account.settle(begin(account, request_type, "Invoke"))
+    told = {(answer["Status"], answer["PhysicalResourceId"]) for answer in account.answers}
+    assert told == {("SUCCESS", f"{account.server_id}:from-{FOUND[request_type]}")}
+    assert account.commands == ["StopServer"]
+
+
+@pytest.mark.parametrize("name", ["read time-out", "closed", "refused"])
+def test_what_breaks_here_is_what_botocore_makes_of_a_broken_socket(
+    clients: Clients, name: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        real = boto3.client(
+            "transfer",
+            region_name=REGION,
+            endpoint_url=url if name == "read time-out" else clients.breaker.url(name),
+            config=CONFIG.merge(Config(read_timeout=0.02, signature_version=UNSIGNED)),
+        )
+        with pytest.raises(BotoCoreError) as raised, closing(real):
+            real.describe_server(ServerId="s-00000000000000000")
+    account = FaultyAccount(clients, Plan("DescribeServer", Fault(name)))
+    with (
+        account.clients.answered_by(account.answer),
+        pytest.raises(BotoCoreError) as injected,
+    ):
+        clients("transfer").describe_server(ServerId=account.server_id)
+    assert injected.type is raised.type
+
+
+STATUSES = {
+    "delivered": [200, 201, 204, 299],
+    "given up": [
+        *(300, 301, 302, 303, 304, 307, 308),
+        *(400, 401, 403, 404, 405, 407, 409, 410, 411, 412, 413, 414, 415, 417, 422, 451, 499),
+    ],
+    "tried again": [408, 429, 500, 501, 502, 503, 504, 507, 599],
+}
+# Where a status was read, nobody needs the rest of the answer.
+WAYS = {
+    **{str(status): then for then, statuses in STATUSES.items() for status in statuses},
+    **dict.fromkeys(BROKEN, "tried again"),
+    "cut short": "delivered",
+    "garbage": "delivered",
+}
+RAISED: dict[str, OSError] = {
+    "time-out": TimeoutError("timed out"),
+    "no such host": socket.gaierror(-2, "Name or service not known"),
+    "no route": OSError(113, "No route to host"),
+    "a certificate of somebody else": ssl.SSLCertVerificationError("certificate verify failed"),
+}
+
+
+class FaultyStore:
+    """The response store, which breaks the first deliveries."""
+
+    def __init__(self, clients: Clients, clock: Clock, way: str, breaks: int) -> None:
+        self._clients, self._clock, self._way, self._left = clients, clock, way, breaks
+        self.puts: list[tuple[str, bytes]] = []
+
+    def put(self, url: str, body: bytes) -> int:
+        self.puts.append((url, body))
+        way = self._way if self._left else "200"
+        self._left -= bool(self._left)
+        if way in RAISED:
+            self._clock.now_s += 10 if way == "time-out" else 0
+            raise RAISED[way]
+        return delivery.put(self._clients.breaker.url(way), body)
+
+
+@pytest.mark.parametrize("breaks", [1, 4, 5], ids=["first", "all but the last", "every"])
+@pytest.mark.parametrize(
+    ("way", "then"), [*WAYS.items(), *dict.fromkeys(RAISED, "tried again").items()]
+)
+@pytest.mark.parametrize("request_type", CALLERS)
+def test_an_answer_is_delivered_or_the_invocation_raises(
+    clients: Clients, request_type: str, way: str, then: str, breaks: int
+) -> None:
+    account = FaultyAccount(clients)
+    store = FaultyStore(clients, account.clock, way, breaks)
+    account.deliver_to(store.put)
+    event = begin(account, request_type, "StopServer")
+    account.transfer.put(account.server_id, State.OFFLINE)
+    event["OldResourceProperties"] = event["ResourceProperties"]
+    began_s = account.clock.now()
+    arrives = then == "delivered" or (then == "tried again" and breaks < 5)
+    if arrives:
+        account.settle(event)
+    else:
+        with pytest.raises(DeliveryError) as raised:
+            account.settle(event)
+        assert SECRET not in "".join(traceback.format_exception(raised.value))
+        told = f"HTTP {way}" if way.isdecimal() else "CloudFormation did not take the answer: "
+        assert told in str(raised.value)
+    tries = min(breaks + 1, 5) if then == "tried again" else 1
+    assert len(store.puts) == tries
+    assert {url for url, _ in store.puts} == {event["ResponseURL"]}
+    assert len({body for _, body in store.puts}) == 1
+    assert account.clock.slept_s == [1, 2, 4, 8][: tries - 1]
+    assert account.clock.now() - began_s < 90
+    answer = json.loads(store.puts[0][1])
+    assert (answer["Status"], answer["RequestId"]) == ("SUCCESS", event["RequestId"])
+
+
+@pytest.mark.parametrize("request_type", CALLERS)
+def test_lambda_s_next_try_tells_the_same_without_a_second_command(
+    clients: Clients, request_type: str
+) -> None:
+    account = FaultyAccount(clients)
+    store = FaultyStore(clients, account.clock, "503", 5)
+    account.deliver_to(store.put)
+    event = begin(account, request_type, "StopServer")
+    with pytest.raises(DeliveryError):
+        account.settle(event)
+    account.settle(account.handled)
+    first, *_, last = [json.loads(body) for _, body in store.puts]
+    assert (first["Status"], last["Status"]) == ("SUCCESS", "SUCCESS")
+    assert first["PhysicalResourceId"] == last["PhysicalResourceId"]
+    assert account.commands == ["StopServer"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_store_that_never_answers_is_waited_for_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    asked: list[tuple[tuple[str, int], float]] = []
+
+    def create_connection(address: tuple[str, int], timeout: float, *_: object) -> socket.socket:
+        asked.append((address, timeout))
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", create_connection)
+    with pytest.raises(TimeoutError):
+        delivery.put(f"{scheme}://store.example.com/a?b=c", b"{}")
+    assert asked == [(("store.example.com", {"http": 80, "https": 443}[scheme]), 10)]
