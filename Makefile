@@ -49,7 +49,8 @@ clean: ## remove everything that was built or installed here
 
 SAM_CLI := 1.170.0
 SAM := $(VENV)-sam/bin/sam
-export SAM_CLI_TELEMETRY ?= 0
+SAM_CLI_TELEMETRY ?= 0
+export SAM_CLI_TELEMETRY
 
 $(VENV)-sam/.ready-$(SAM_CLI):
 	$(PYTHON) -m venv --clear $(VENV)-sam
@@ -63,7 +64,7 @@ deploy: build ## to the AWS account and region of your environment
 	$(SAM) deploy
 
 # SAM calls this one, and so does the local engine, with the packages that fit its machine.
-PACKAGES ?= $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \
+PACKAGES = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 build-Provider:
 	cp -R handler schemas "$(ARTIFACTS_DIR)/"

@@ -190,7 +190,12 @@ def _keeper() -> Iterator[tuple[Path, Callable[[str, list[str], dict[str, str]],
             stdin.write(json.dumps(order) + "\n")
             stdin.flush()
 
-        yield Path(keeper.stdout.readline().rstrip("\n")), start
+        folder = keeper.stdout.readline().rstrip("\n")
+        if not folder:
+            raise NotReadyError(
+                "What starts the servers did not start; is there a place for files?"
+            )
+        yield Path(folder), start
 
 
 def _when_ready(folder: Path, name: str, look: Callable[[str], str]) -> str:

@@ -1,38 +1,73 @@
-"""However `make run` ends, it leaves no process and no file."""
+"""However `make run` and `make up` end, they leave no process and no file."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from local.engine import ROOT
 
+pytestmark = pytest.mark.skipif(shutil.which("ps") is None, reason="ps lists the processes")
+
 COMMAND = [sys.executable, "-m", "local.walk"]
 # As if set-up were done: it must not touch the environment that runs this test.
 MAKE = ["make", "--assume-old=.venv/.ready", "run"]
 
 
-def servers() -> set[str]:
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,args="],  # noqa: S607 - where ps is differs
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    ours = ("local.keeper", "local.emulator", "ministack", "local.walk")
-    return {line for line in listed if any(name in line for name in ours)}
+@dataclass(frozen=True)
+class Run:
+    """What is known of a run after its end; its processes all belong to one session."""
+
+    session: int
+    folder: Path
+    status: int
+    said: str
+
+    def processes(self) -> list[str]:
+        """Its processes that run; one that has ended may wait long to be reaped by init."""
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pid=,stat=,args="],  # noqa: S607 - where ps is differs
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        return [
+            line
+            for line in listed
+            if _session(int(line.split()[0])) == self.session
+            and not line.split()[1].startswith("Z")
+        ]
+
+    def leftovers(self, *, within_s: float) -> list[str]:
+        give_up = time.monotonic() + within_s
+        while True:
+            left = self.processes() + [path.name for path in self.folder.iterdir()]
+            if not left or time.monotonic() > give_up:
+                return left
+            time.sleep(0.02)
 
 
-def interrupted(argv: list[str], number: int, tmp: Path, *, group: bool) -> tuple[int, str]:
-    """Run it until the server has been told to stop, then send the signal."""
+def _session(pid: int) -> int | None:
+    with suppress(ProcessLookupError, PermissionError):
+        return os.getsid(pid)
+    return None
+
+
+def interrupted(
+    argv: list[str], number: int, folder: Path, *, group: bool = False, after: str = "StopServer"
+) -> Run:
+    """Run it until it says `after`, by default in the middle of a stop; then send the signal."""
     with subprocess.Popen(  # noqa: S603
         argv,
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp)},
+        env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -41,38 +76,50 @@ def interrupted(argv: list[str], number: int, tmp: Path, *, group: bool) -> tupl
         assert process.stdout
         assert process.stderr
         for line in process.stdout:
-            if "StopServer" in line:
+            if after in line:
                 break
-        assert list(tmp.iterdir()), "it has a folder while it runs"
+        # It, its keeper, two servers and a folder at the least.
+        assert len(Run(process.pid, folder, 0, "").leftovers(within_s=0)) >= 5
         (os.killpg if group else os.kill)(process.pid, number)
         said = process.stderr.read()
-    return process.returncode, said
+    return Run(process.pid, folder, process.returncode, said)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 def test_interrupted(number: signal.Signals, tmp_path: Path) -> None:
-    before = servers()
-    status, said = interrupted(COMMAND, number, tmp_path, group=False)
-    assert (status, said) == (128 + number, "")
-    assert list(tmp_path.iterdir()) == []
-    assert servers() == before
+    run = interrupted(COMMAND, number, tmp_path)
+    assert run.leftovers(within_s=0.5) == []
+    assert (run.status, run.said) == (128 + number, "")
 
 
 def test_ctrl_c_in_the_terminal_that_runs_make(tmp_path: Path) -> None:
-    before = servers()
-    status, said = interrupted(MAKE, signal.SIGINT, tmp_path, group=True)
-    assert status != 0
-    assert "Traceback" not in said
-    assert list(tmp_path.iterdir()) == []
-    assert servers() == before
+    run = interrupted(MAKE, signal.SIGINT, tmp_path, group=True)
+    assert run.leftovers(within_s=0.5) == []
+    assert run.status != 0
+    assert "Traceback" not in run.said
 
 
 def test_killed_without_a_chance_to_clean_up(tmp_path: Path) -> None:
-    before = servers()
-    status, _ = interrupted(COMMAND, signal.SIGKILL, tmp_path, group=False)
-    assert status == -signal.SIGKILL
-    give_up = time.monotonic() + 5
-    while (list(tmp_path.iterdir()) or servers() != before) and time.monotonic() < give_up:
-        time.sleep(0.05)
-    assert list(tmp_path.iterdir()) == []
-    assert servers() == before
+    run = interrupted(COMMAND, signal.SIGKILL, tmp_path)
+    assert run.leftovers(within_s=5) == []
+    assert run.status == -signal.SIGKILL
+
+
+def test_make_up_ends_with_ctrl_c(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "local.up"]
+    run = interrupted(argv, signal.SIGINT, tmp_path, after="Ctrl-C")
+    assert run.leftovers(within_s=0.5) == []
+    assert (run.status, run.said) == (0, "")
+
+
+def test_what_differs_is_said_in_a_sentence() -> None:
+    code = (
+        "from local.command import ending_well\n"
+        "from local.scenarios import DiffersError\n"
+        "with ending_well():\n"
+        "    raise DiffersError('The server is OFFLINE, and should be ONLINE.')\n"
+    )
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, "The server is OFFLINE, and should be ONLINE.\n")
