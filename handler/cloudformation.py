@@ -79,6 +79,7 @@ class Provider(CfnResource):
                 )
             )
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an answer is owed all the same
+            _LOG.exception("The provider failed")
             self._answer = _failure(f"{type(error).__name__}: {error}")
         if self._answer is None:
             # Another invocation answers, so nobody may in this one.

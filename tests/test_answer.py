@@ -48,7 +48,7 @@ class Exploding:
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyError(""), ValueError(), SystemExit(1)])
 @pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
 def test_whatever_is_raised_is_answered_with_a_reason_and_the_id(
-    account: Account, request_type: str, error: BaseException
+    account: Account, caplog: pytest.LogCaptureFixture, request_type: str, error: BaseException
 ) -> None:
     given = f"{account.server_id}:from-ONLINE"
     event = account.request(request_type, DesiredState="OFFLINE", PhysicalResourceId=given)
@@ -59,6 +59,7 @@ def test_whatever_is_raised_is_answered_with_a_reason_and_the_id(
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith(f"The provider failed: {type(error).__name__}")
     assert answer["PhysicalResourceId"] == event.get("PhysicalResourceId", "not-created")
+    assert "Traceback" in caplog.text
 
 
 def test_the_failure_of_one_request_is_not_in_the_answer_to_the_next(account: Account) -> None:
