@@ -110,7 +110,8 @@ class World:
 
     def look(self) -> None:
         """Tell the audience what has happened since the last look, in its order."""
-        sights = [*self._new_events(), *self._new_calls(), *self._new_states()]
+        # States before calls, so that none is told before the call that caused it.
+        sights = [*self._new_events(), *self._new_states(), *self._new_calls()]
         for sight in sorted(sights, key=lambda sight: (sight.at_s, sight.kind)):
             self.audience(sight)
 

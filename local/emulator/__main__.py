@@ -86,7 +86,7 @@ def _guide() -> str:
     return f"""\
 pointing clients at it (any credentials will do; the region is the one they sign for):
   export AWS_ENDPOINT_URL_TRANSFER=http://127.0.0.1:PORT
-  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1
   aws transfer create-server
 
 settings (as arguments: --set stop_s=20 --set stop_when_offline=strict):

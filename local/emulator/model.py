@@ -50,7 +50,7 @@ def error(
         return ApiError(code, status or 400, {"Message": message})
     definition = _DEFINITION["shapes"][code]
     modelled = definition.get("error", {}).get("httpStatusCode")
-    given = {"Message": message, "RetryAfterSeconds": "1"} | fields
+    given = {"Message": message} | fields
     return ApiError(
         code,
         status or modelled or (500 if definition.get("fault") else 400),

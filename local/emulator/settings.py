@@ -5,7 +5,7 @@ Must not know what uses a setting.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -163,6 +163,6 @@ def explained(kind: type[Any]) -> Iterator[str]:
 
 
 def _plain(value: object) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Throttle | Fault):
         return asdict(value)
     raise TypeError(f"{value!r} is no JSON value")
