@@ -48,6 +48,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"throttle": {"bucket": 1}}, 'throttle: "bucket" is not one of: rate_per_s, burst'),
     ({"faults": {}}, "faults: {} is not a list of faults"),
     ({"faults": [FAULT, 1]}, "faults[1]: 1 is not a fault: it needs error, wire or delay_s"),
+    ({"faults": [{"delay_s": 0}]}, 'faults[0]: {"delay_s": 0} is not a fault: it needs error'),
     ({"faults": [{}]}, "faults[0]: {} is not a fault: it needs error, wire or delay_s"),
     (
         {"faults": [FAULT | {"operation": "Stop"}]},
@@ -55,8 +56,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"faults": [{"error": "NoSuchError"}]}, 'faults[0].error: "NoSuchError" is not one of Acc'),
     (
-        {"faults": [{"error": "NoSuchError", "status": 200}]},
-        "faults[0].status: 200 is not an HTTP status from 400 to 599, or null",
+        {"faults": [{"error": "NoSuchError", "status": 600}]},
+        "faults[0].status: 600 is not an HTTP status from 400 to 599, or null",
     ),
     ({"faults": [{"wire": "cut"}]}, 'faults[0].wire: "cut" is not close, reset, garbage or null'),
     ({"faults": [FAULT | {"times": 0}]}, "faults[0].times: 0 is not a whole number, 1 or more"),
