@@ -55,11 +55,12 @@ class Provider(CfnResource):
         if not _is_request(event):
             raise NotARequestError("This event is no custom-resource request of CloudFormation.")
         # On DEBUG it logs the ResponseURL.
-        logging.getLogger("crhelper").setLevel(logging.INFO)
+        logging.getLogger("crhelper.resource_helper").setLevel(logging.INFO)
         self._turn = threading.Lock()
         self._answer: Answer | None = None
         self._undelivered: delivery.DeliveryError | None = None
-        self(event, context)
+        # Such a key would turn crhelper's polling on, which answers SUCCESS without a poller.
+        self({n: value for n, value in event.items() if not n.startswith("CrHelper")}, context)
         if self._undelivered:
             raise self._undelivered
 
@@ -85,7 +86,6 @@ class Provider(CfnResource):
             # Another invocation answers, so nobody may in this one.
             self._turn.acquire(blocking=False)
         else:
-            self.Status = SUCCESS if self._answer.succeeded else FAILED
             self.Data = self._answer.data
         return str(self.PhysicalResourceId)
 
@@ -104,7 +104,8 @@ class Provider(CfnResource):
 
         def send_response(url: str, body: dict[str, Any], _ssl_verify: object) -> None:
             try:
-                whole = {**body, "Reason": answer.reason}
+                status = SUCCESS if answer.succeeded else FAILED
+                whole = {**body, "Status": status, "Reason": answer.reason}
                 delivery.deliver(url, whole, put=self._put, sleep=self._sleep)
             except delivery.DeliveryError as error:
                 self._undelivered = error

@@ -15,6 +15,8 @@ from handler.reconcile import Progress, UnavailableError
 
 _KEY = "Continuation"
 _ACCEPTED = 202
+# As CloudFormation limits a ServiceTimeout.
+LONGEST_TIMEOUT_S = 3600
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Memory:
     takes_back: bool = False
 
 
-def recall(event: Mapping[str, Any]) -> Memory | None:
+def recall(event: Mapping[str, Any], now_s: float) -> Memory | None:
     """Read the Memory of a continued request; None for a fresh one."""
     try:
         kept = dict(event[_KEY])
@@ -39,7 +41,9 @@ def recall(event: Mapping[str, Any]) -> Memory | None:
         for name in ("first", "last", "commanded_in"):
             progress[name] = progress[name] and State(progress[name])
         progress["command"] = progress["command"] and Step(progress["command"])
-        return Memory(progress=Progress(**progress), **kept)
+        memory = Memory(progress=Progress(**progress), **kept)
+        # Whoever forges a deadline may not keep the function busy for longer than that.
+        return memory if memory.progress.deadline_s - now_s <= LONGEST_TIMEOUT_S else None
     except (KeyError, TypeError, ValueError):
         return None
 

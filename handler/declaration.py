@@ -64,11 +64,14 @@ def parse(properties: Mapping[str, Any], home: Home) -> Declaration:
         for name in SCHEMA["required"]
         if name not in properties
     ]
-    violations += [
-        _violation(error)
-        for error in _VALIDATOR.iter_errors(properties)
-        if error.validator != "required"
-    ]
+    try:
+        violations += [
+            _violation(error)
+            for error in _VALIDATOR.iter_errors(properties)
+            if error.validator != "required"
+        ]
+    except RecursionError:  # in jsonschema, which quotes what it refuses
+        violations.append("ResourceProperties: nested too deeply")
     if violations:
         raise InvalidDeclarationError("; ".join(violations))
     arn, _, server_id = properties["ServerId"].rpartition("/")

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 LIMIT_BYTES = 4096
-_TIMEOUT_S = 10
+_TIMEOUT_S = 8
 _PAUSES_S = (1, 2, 4, 8)
 # 4xx that say "not now"; any other is for good.
 _PASSING = {408, 429}
@@ -47,9 +47,11 @@ def put(url: str, body: bytes) -> int:
     """PUT once and return the HTTP status; raises OSError or HTTPException."""
     parts = urlsplit(url)
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
+    # Without a port, http.client would look for one in an IPv6 address.
+    port = parts.port or connect.default_port
+    connection = connect(parts.hostname or "", port, timeout=_TIMEOUT_S)
     try:
-        target = parts._replace(scheme="", netloc="", fragment="").geturl()
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         # Presigned without a content type, so it has to be empty.
         connection.request("PUT", target, body, {"content-type": ""})
         return connection.getresponse().status
@@ -70,7 +72,7 @@ def deliver(
     for pause_s in (*_PAUSES_S, None):
         try:
             status = put(url, body)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             problem = type(error).__name__
         else:
             if 200 <= status < 300:

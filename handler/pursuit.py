@@ -54,7 +54,7 @@ def pursue(
     over before its command: Lambda keeps the event, and so what was found, through whatever
     happens to the invocation that gives it.
     """
-    recalled = recall(invocation.event)
+    recalled = recall(invocation.event, invocation.now())
     memory = recalled or Memory(progress)
     kept = not introduces or memory.progress.first is not None
     # A fresh request has one look, which settles most, before it makes itself at home.

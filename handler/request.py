@@ -63,17 +63,15 @@ def _declare(
 def _release(
     invocation: Invocation, stack: Stack, declared: Declaration, given: Identity
 ) -> Answer | None:
-    rolls_back = recall(invocation.event) is not None or stack.is_rolling_back()
-    if not rolls_back and not (
-        declared.restore_on_delete
-        and not stack.declares_elsewhere(
-            given.server_id, invocation.event["LogicalResourceId"], str(given)
-        )
-    ):
+    owed = recall(invocation.event, invocation.now()) is not None or stack.is_rolling_back()
+    if not owed and declared.restore_on_delete:
+        elsewhere = stack.declares_elsewhere(given, invocation.event["LogicalResourceId"])
+        owed = None if elsewhere is None else not elsewhere
+    if not owed:
+        unread = ": its stack could not be read" if owed is None else ""
         return Answer(
             succeeded=True,
-            reason=f"{given.server_id} is left as it is"
-            f"{': its stack could not be read' if rolls_back is None else ''}.",
+            reason=f"{given.server_id} is left as it is{unread}.",
             outcome="retained",
             server_id=given.server_id,
         )

@@ -1,14 +1,14 @@
 """The stack behind a request: is it rolling back, did it move on, who else declares the server.
 
 The only file that knows CloudFormation's API. No request fails for want of an answer here: what
-cannot be read reads as "", None or False.
+cannot be read is "" or None.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from handler.aws import Aws
-from handler.identity import parse
+from handler.identity import Identity, parse
 from handler.reconcile import RefusedError, UnavailableError
 
 
@@ -26,7 +26,7 @@ class Stack:
         return f"{stack.get('StackStatus', '')} {stack.get('LastUpdatedTime', '')}".strip()
 
     def is_rolling_back(self) -> bool | None:
-        """Tell whether what this deployment created is being undone; None if nobody can say.
+        """Tell whether what this deployment created is being undone.
 
         A nested stack made by a deployment is deleted, not rolled back, when that one fails.
         """
@@ -35,37 +35,39 @@ class Stack:
             stack = self._describe(stack["ParentId"])
         return "ROLLBACK" in stack["StackStatus"] if stack else None
 
-    def declares_elsewhere(self, server_id: str, logical_id: str, physical_id: str) -> bool:
-        """Tell whether the living stack still declares the server, as a resource but this one.
+    def declares_elsewhere(self, identity: Identity, logical_id: str) -> bool | None:
+        """Tell whether the living stack declares the server by another resource than this one.
 
         Clean-up deletes a renamed or replaced resource after its successor was made.
         """
-        if not self.phase().startswith("UPDATE_COMPLETE_CLEANUP"):
-            return False
-        return any(
-            other["ResourceStatus"] not in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
-            and (other["LogicalResourceId"], other["PhysicalResourceId"])
-            != (logical_id, physical_id)
-            for other in self._resources()
-            if (declared := parse(other.get("PhysicalResourceId")))
-            and declared.server_id == server_id
-        )
+        phase = self.phase()
+        if not phase.startswith("UPDATE_COMPLETE_CLEANUP"):
+            return False if phase else None
+        arguments = {"StackName": self._stack_id}
+        while "StackResourceSummaries" in (page := self._read("ListStackResources", arguments)):
+            if any(_succeeds(o, identity, logical_id) for o in page["StackResourceSummaries"]):
+                return True
+            if not page.get("NextToken"):
+                return False
+            arguments["NextToken"] = page["NextToken"]
+        return None
 
     def _describe(self, stack_id: str) -> dict[str, Any]:
-        stacks = self._read("DescribeStacks", StackName=stack_id).get("Stacks") or [{}]
+        stacks = self._read("DescribeStacks", {"StackName": stack_id}).get("Stacks") or [{}]
         return dict(stacks[0])
 
-    def _resources(self) -> Iterator[dict[str, Any]]:
-        token: dict[str, str] = {}
-        while True:
-            page = self._read("ListStackResources", StackName=self._stack_id, **token)
-            yield from page.get("StackResourceSummaries", ())
-            if not page.get("NextToken"):
-                return
-            token = {"NextToken": page["NextToken"]}
-
-    def _read(self, operation: str, **arguments: str) -> dict[str, Any]:
+    def _read(self, operation: str, arguments: Mapping[str, str]) -> dict[str, Any]:
         try:
             return dict(self._aws.insist(self._sleep, "cloudformation", operation, **arguments))
         except (UnavailableError, RefusedError):
             return {}
+
+
+def _succeeds(other: Mapping[str, Any], identity: Identity, logical_id: str) -> bool:
+    declared = parse(other.get("PhysicalResourceId"))
+    return (
+        declared is not None
+        and declared.server_id == identity.server_id
+        and (declared, other["LogicalResourceId"]) != (identity, logical_id)
+        and other["ResourceStatus"] not in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
+    )

@@ -94,7 +94,7 @@ class ResponseStore:
 
 
 class Failing:
-    """A client whose named methods fail, in order, before they work."""
+    """A client whose calls fail, in order, before they work."""
 
     def __init__(self) -> None:
         self.failures: deque[Exception] = deque()
@@ -127,18 +127,21 @@ class CloudFormation(Failing):
         super().__init__()
         self.stacks: dict[str, dict[str, Any]] = {STACK: {"StackStatus": "CREATE_IN_PROGRESS"}}
         self.resources: list[dict[str, Any]] = []
-        self.calls: list[str] = []
+        self.denied: set[str] = set()
+
+    def _fail(self, operation: str = "") -> None:
+        super()._fail()
+        if operation in self.denied:
+            raise client_error("AccessDenied", 403, operation)
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        self.calls.append("DescribeStacks")
-        self._fail()
+        self._fail("DescribeStacks")
         if StackName not in self.stacks:
             raise client_error("ValidationError", 400, "DescribeStacks")
         return {"Stacks": [self.stacks[StackName]]}
 
     def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
-        self.calls.append("ListStackResources")
-        self._fail()
+        self._fail("ListStackResources")
         assert StackName in self.stacks
         position = int(NextToken)
         more = {"NextToken": str(position + 1)} if position + 1 < len(self.resources) else {}

@@ -107,6 +107,19 @@ def test_a_continuation_that_makes_no_sense_is_a_fresh_request(
     assert account.settle(event)["Status"] == "SUCCESS"
 
 
+@pytest.mark.parametrize("deadline_s", [1e308, float("nan"), 1_700_009_999])
+def test_nobody_keeps_the_function_busy_with_a_forged_deadline(
+    account: Account, deadline_s: float
+) -> None:
+    account.emulator.set(stop_s=100_000)
+    account.invoke(account.request("Create", DesiredState="OFFLINE", ServiceTimeout="600"))
+    forged = account.lambda_.queue.popleft()
+    forged["Continuation"]["progress"]["deadline_s"] = deadline_s
+    began_s = account.clock.now()
+    assert account.settle(forged)["Status"] == "FAILED"
+    assert account.clock.now() - began_s < 600
+
+
 def test_a_continuation_is_json_beside_the_same_event(account: Account) -> None:
     event = account.request("Create", DesiredState="OFFLINE")
     account.invoke(event)

@@ -150,6 +150,18 @@ def test_a_stack_that_cannot_be_described_counts_as_deleted(account: Account) ->
     assert account.operations == []
 
 
+@pytest.mark.parametrize("unread", ["DescribeStacks", "ListStackResources"])
+def test_restore_leaves_the_server_alone_where_a_successor_cannot_be_ruled_out(
+    account: Account, unread: str
+) -> None:
+    account.cloudformation.denied.add(unread)
+    status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+    answer = delete(account, "ONLINE", status, OnDelete="RESTORE")
+    assert answer["Status"] == "SUCCESS"
+    assert answer["Reason"].endswith("is left as it is: its stack could not be read.")
+    assert account.operations == []
+
+
 def test_a_throttled_description_of_the_stack_is_asked_for_again(account: Account) -> None:
     throttled = client_error("Throttling", 400, "DescribeStacks")
     account.cloudformation.failures.extend([throttled, throttled])
