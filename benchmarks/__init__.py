@@ -1,0 +1,1 @@
+"""Figures to judge the provider by, each measured beside what one would pick instead: make bench."""

@@ -1,0 +1,217 @@
+"""Virtual time, the Transfer API on it, and what AWS charges for what happens there.
+
+Must not know who waits. Calls take no time unless told to: a network's latency is the same for
+everybody, and AWS states none.
+"""
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from threading import Lock, Thread
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from local.emulator.faults import Bucket
+from local.emulator.lifecycle import STOP, State, Timeline, has_effect
+from local.emulator.settings import Throttle
+
+# https://aws.amazon.com/lambda/pricing/ and /step-functions/pricing/: list prices, us-east-1.
+USD_PER_GB_S = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
+USD_PER_INVOCATION = 0.20 / 1e6
+USD_PER_STATE_TRANSITION = 0.025 / 1e3
+# What an invocation is billed for each call to AWS that it makes: an assumption, the same for all.
+BILLED_CALL_S = 0.1
+
+
+class Clock(Protocol):
+    """Seconds since the epoch, which pass while somebody sleeps."""
+
+    def now(self) -> float:
+        """Tell the time."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+class LoneClock:
+    """A clock for one at a time."""
+
+    def __init__(self) -> None:
+        self._now_s = 1_700_000_000.0
+
+    def now(self) -> float:
+        """Tell the time."""
+        return self._now_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now_s += seconds
+
+
+class SharedClock:
+    """A clock for many at once, in threads of which exactly one runs: whoever wakes first.
+
+    The order is the same in every run.
+    """
+
+    def __init__(self) -> None:
+        self._now_s = 1_700_000_000.0
+        self._wakings: list[tuple[float, int, Lock]] = []
+        self._count = 0
+        self._over = Lock()
+
+    def now(self) -> float:
+        """Tell the time."""
+        return self._now_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and others run meanwhile."""
+        mine = self._enter(seconds)
+        self._wake_next()
+        mine.acquire()
+
+    def run(self, tasks: list[Callable[[], None]]) -> None:
+        """Run tasks that begin now, until all have ended."""
+        self._over.acquire()
+        threads = [Thread(target=self._follow, args=(task, self._enter(0))) for task in tasks]
+        for thread in threads:
+            thread.start()
+        self._wake_next()
+        self._over.acquire()
+        self._over.release()
+        for thread in threads:
+            thread.join()
+
+    def _follow(self, task: Callable[[], None], mine: Lock) -> None:
+        mine.acquire()
+        try:
+            task()
+        finally:
+            self._wake_next()
+
+    def _enter(self, seconds: float) -> Lock:
+        mine = Lock()
+        mine.acquire()
+        self._count += 1
+        heapq.heappush(self._wakings, (self._now_s + seconds, self._count, mine))
+        return mine
+
+    def _wake_next(self) -> None:
+        if self._wakings:
+            self._now_s, _, lock = heapq.heappop(self._wakings)
+            lock.release()
+        else:
+            self._over.release()
+
+
+@dataclass
+class Bill:
+    """What a request took."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    throttled: int = 0
+    invocations: int = 0
+    gb_s: float = 0
+    usd: float = 0
+
+    @property
+    def looks(self) -> int:
+        """Return the number of DescribeServer calls, refused ones included."""
+        return self.calls["DescribeServer"]
+
+
+class Api:
+    """The Transfer API, shaped like boto3's client: every server is ONLINE, and stops in `stop_s`."""
+
+    def __init__(self, clock: Clock, stop_s: float, throttle: Throttle | None = None) -> None:
+        self._clock, self._stop_s = clock, stop_s
+        self._bucket = Bucket(throttle, clock.now()) if throttle else None
+        self._servers: dict[str, Timeline] = {}
+
+    def describe_server(self, server_id: str) -> dict[str, Any]:
+        """Read a server's state."""
+        self._throttle("DescribeServer")
+        state = str(self._timeline(server_id).at(self._clock.now()))
+        arn = f"arn:aws:transfer:eu-west-1:000000000000:server/{server_id}"
+        return {"Server": {"Arn": arn, "ServerId": server_id, "State": state}}
+
+    def stop_server(self, server_id: str) -> dict[str, Any]:
+        """Begin to stop it."""
+        self._throttle("StopServer")
+        now_s, timeline = self._clock.now(), self._timeline(server_id)
+        if has_effect(STOP, timeline.at(now_s)):
+            timeline.begin(STOP, now_s, self._stop_s, fails=False)
+        return {}
+
+    def stopped_at_s(self, server_id: str) -> float:
+        """Tell when a server reached, or will reach, OFFLINE."""
+        return self._timeline(server_id).until(math.inf)[-1][0]
+
+    def _timeline(self, server_id: str) -> Timeline:
+        return self._servers.setdefault(server_id, Timeline(State.ONLINE))
+
+    def _throttle(self, operation: str) -> None:
+        wait_s = self._bucket.wait_s(self._clock.now()) if self._bucket else 0
+        if wait_s:
+            error = {"Code": "ThrottlingException", "Message": ""}
+            metadata = {"HTTPStatusCode": 400}
+            answer: Any = {"Error": error, "ResponseMetadata": metadata}
+            answer["RetryAfterSeconds"] = str(math.ceil(wait_s))
+            raise ClientError(answer, operation)
+
+
+@dataclass
+class Run:
+    """One server that somebody stops and waits for."""
+
+    clock: Clock
+    api: Api
+    random: Random
+    server_id: str = "s-00000000000000001"
+    call_s: float = 0
+    bill: Bill = field(default_factory=Bill)
+
+    def describe_server(self, ServerId: str = "") -> dict[str, Any]:  # noqa: N803 - boto3's name
+        """Call DescribeServer, as boto3's client does."""
+        return self._called("DescribeServer", self.api.describe_server, ServerId)
+
+    def stop_server(self, ServerId: str = "") -> dict[str, Any]:  # noqa: N803 - boto3's name
+        """Call StopServer, as boto3's client does."""
+        return self._called("StopServer", self.api.stop_server, ServerId)
+
+    def other_call(self, operation: str, answer: Any = None) -> Any:
+        """Make a call to another API, which answers this."""
+        return self._called(operation, lambda _: answer, "")
+
+    @contextmanager
+    def function(self, memory_mb: int = 256, processor: str = "arm64") -> Iterator[None]:
+        """Be an invocation of a function, billed for its time."""
+        began_s, calls = self.clock.now(), self.bill.calls.total()
+        try:
+            yield
+        finally:
+            billed_s = self.clock.now() - began_s
+            if not self.call_s:
+                billed_s += BILLED_CALL_S * (self.bill.calls.total() - calls)
+            self.bill.invocations += 1
+            self.bill.gb_s += billed_s * memory_mb / 1024
+            self.bill.usd += USD_PER_INVOCATION
+            self.bill.usd += billed_s * memory_mb / 1024 * USD_PER_GB_S[processor]
+
+    def _called(self, operation: str, call: Callable[[str], Any], server_id: str) -> Any:
+        self.bill.calls[operation] += 1
+        if self.call_s:
+            self.clock.sleep(self.call_s / 2)
+        try:
+            return call(server_id or self.server_id)
+        except ClientError:
+            self.bill.throttled += 1
+            raise
+        finally:
+            if self.call_s:
+                self.clock.sleep(self.call_s / 2)
