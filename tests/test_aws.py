@@ -203,5 +203,5 @@ def test_it_does_not_insist_on_what_is_refused() -> None:
 
 
 def test_nothing_is_repeated_or_waited_for_long_below_the_loop() -> None:
-    assert CONFIG.retries == {"total_max_attempts": 1}
+    assert CONFIG.retries["total_max_attempts"] == 1
     assert (CONFIG.connect_timeout, CONFIG.read_timeout) == (5, 10)
