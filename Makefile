@@ -25,7 +25,7 @@ test: setup ## lint, types, and every test, with full coverage of handler/
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint
-	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=
 
 docs: setup ## the README's reference, from the code that it describes
 	$(BIN)/python -m docs.reference
