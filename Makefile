@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test docs up picture build deploy lock clean build-Provider
+.PHONY: help setup run test mutants docs up picture build deploy lock clean build-Provider
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test: setup ## lint, types, and every test, with full coverage of handler/
 	$(BIN)/cfn-lint
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=
 
+mutants: setup ## break handler/ in every small way, and see whether a test notices
+	@rm -rf mutants
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants
+
 docs: setup ## the README's reference, from the code that it describes
 	$(BIN)/python -m docs.reference
 
@@ -44,7 +48,7 @@ lock: setup ## resolve pyproject.toml's dev group anew into requirements-dev.txt
 	rm -rf $(VENV)-lock
 
 clean: ## remove everything that was built or installed here
-	rm -rf $(VENV) $(VENV)-sam .aws-sam .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-sam .aws-sam .coverage .hypothesis .import_linter_cache mutants .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 SAM_CLI := 1.170.0
