@@ -1,0 +1,160 @@
+"""Between the handler and AWS: latency, throttling, and every way in which a call can fail.
+
+The errors are botocore's own, as its client raises them. Which call it is, and what it does, is
+passed in.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
+from greenlet import getcurrent
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_URL = "https://aws.example/"
+# Code -> HTTP status, as the service models have them; AccessDenied is common to all.
+MODELLED = {
+    "transfer": {
+        "InternalServiceError": 500,
+        "InvalidRequestException": 400,
+        "ResourceNotFoundException": 400,
+        "ServiceUnavailableException": 500,
+        "ThrottlingException": 400,
+        "AccessDeniedException": 400,
+    },
+    "cloudformation": {
+        "Throttling": 400,
+        "AccessDenied": 403,
+        "InternalFailure": 500,
+        "ServiceUnavailable": 503,
+        "ValidationError": 400,
+    },
+    "lambda": {
+        "TooManyRequestsException": 429,
+        "AccessDeniedException": 403,
+        "ServiceException": 500,
+        "EC2ThrottledException": 502,
+        "ResourceNotFoundException": 404,
+    },
+}
+# Kind -> the seconds it takes, whether the call reaches AWS (None: perhaps), and the error.
+SOCKET: dict[str, tuple[float, bool | None, Callable[[], Exception]]] = {
+    "refused": (0, False, lambda: EndpointConnectionError(endpoint_url=_URL)),
+    "connect timeout": (5, False, lambda: ConnectTimeoutError(endpoint_url=_URL)),
+    "read timeout": (10, None, lambda: ReadTimeoutError(endpoint_url=_URL)),
+    "reset": (0, None, lambda: ConnectionClosedError(endpoint_url=_URL)),
+    "garbage": (0, True, lambda: ResponseParserError("invalid JSON received")),
+}
+# These say that something stays as it is, so they are rarer.
+_FINAL = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidRequestException",
+    "ResourceNotFoundException",
+    "ValidationError",
+}
+
+
+def error(service: str, operation: str, code: str, **fields: str) -> ClientError:
+    """Return the error that botocore raises for a code."""
+    message = "" if code == "ThrottlingException" else f"{code} of {operation}"
+    status = MODELLED[service][code]
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": 0},
+            **fields,
+        },
+        operation,
+    )
+
+
+@dataclass(frozen=True)
+class Storm:
+    """A time in which calls to a service fail, at a rate, in a few ways."""
+
+    service: str
+    from_s: float
+    until_s: float
+    rate: float
+    kinds: tuple[str, ...]
+
+
+class Network:
+    """The way to AWS and back."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.storms = [self._storm() for _ in range(world.knobs.storms)]
+        self._tokens = world.knobs.burst
+        self._filled_s = world.clock.now()
+
+    def _storm(self) -> Storm:
+        rng = self._world.rng
+        service = rng.choice(("transfer", "transfer", "cloudformation", "lambda", "store"))
+        from_s = self._world.clock.now() + rng.uniform(0, 3000)
+        kinds = (*MODELLED.get(service, ("503", "503", "403", "slow", "lost")), *SOCKET)
+        return Storm(
+            service,
+            from_s,
+            from_s + self._world.log_uniform(1, 1500),
+            rng.choice((0.3, 0.9, 1.0)),
+            tuple(rng.choice(kinds) for _ in range(rng.choice((1, 1, 3)))),
+        )
+
+    def fault(self, service: str, kinds: tuple[str, ...]) -> str | None:
+        """Return how a call fails that is made now, or None."""
+        rng, now_s = self._world.rng, self._world.clock.now()
+        for storm in self.storms:
+            if storm.service == service and storm.from_s <= now_s < storm.until_s:
+                if rng.random() < storm.rate:
+                    return rng.choice(storm.kinds)
+        if rng.random() < self._world.knobs.background:
+            kind = rng.choice(kinds)
+            return rng.choice(kinds) if kind in _FINAL else kind
+        return None
+
+    def call(self, service: str, operation: str, perform: Callable[[], Any]) -> Any:
+        """Make a call as it fares; a kill may come before and after it reaches AWS."""
+        world = self._world
+        world.clock.sleep(world.rng.uniform(0.01, 0.2))
+        kind = self.fault(service, (*MODELLED[service], *SOCKET))
+        if kind is None and service == "transfer" and not self._has_token():
+            kind = "ThrottlingException"
+        if kind is None:
+            result = perform()
+            world.clock.sleep(world.rng.uniform(0.01, 0.2))
+            return result
+        world.fault(f"{service} {kind}")
+        world.note(getcurrent().owner, "%s fails: %s", operation, kind)
+        if kind not in SOCKET:
+            retry = {"RetryAfterSeconds": "3"} if kind == "ThrottlingException" else {}
+            raise error(service, operation, kind, **retry)
+        takes_s, arrives, exception = SOCKET[kind]
+        if arrives is None:
+            arrives = world.rng.random() < 0.5
+        if arrives:
+            perform()
+        world.clock.sleep(takes_s)
+        raise exception()
+
+    def _has_token(self) -> bool:
+        knobs, now_s = self._world.knobs, self._world.clock.now()
+        if not knobs.rate:
+            return True
+        self._tokens = min(knobs.burst, self._tokens + (now_s - self._filled_s) * knobs.rate)
+        self._filled_s = now_s
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,174 @@
+"""Transfer Family servers, and the three calls of the Transfer API that the handler makes.
+
+As facts and unknowns of the real service have it: six states, transitions of any length, reads
+that lag, failures, and other people who give commands too.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent
+
+from handler.machine import State, Step
+from tests.simulation.network import error
+
+if TYPE_CHECKING:
+    from tests.simulation.function import Invocation
+    from tests.simulation.world import World
+
+REGION, ACCOUNT = "eu-west-1", "000000000000"
+_MOVES = {
+    Step.START: (State.STARTING, State.ONLINE, State.START_FAILED),
+    Step.STOP: (State.STOPPING, State.OFFLINE, State.STOP_FAILED),
+}
+_UNDER_WAY = (State.STARTING, State.STOPPING)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as it reached AWS. `observed`: what the invocation had read last."""
+
+    at_s: float
+    step: Step
+    server: "Server"
+    observed: State | None
+    read_s: float
+    found: State
+    found_since_s: float
+    accepted: bool
+
+
+@dataclass(eq=False)
+class Server:
+    """A server; `disturbed_s`: when anybody but the provider, or a failure, last touched it."""
+
+    server_id: str
+    history: list[tuple[float, State]]
+    gone_s: float = float("inf")
+    disturbed_s: float = 0
+    commands: list[tuple["Invocation", Command]] = field(default_factory=list)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:transfer:{REGION}:{ACCOUNT}:server/{self.server_id}"
+
+    @property
+    def state(self) -> State:
+        return self.history[-1][1]
+
+    def state_at(self, time_s: float) -> State:
+        """Return the state it was in."""
+        for since_s, state in reversed(self.history):
+            if since_s <= time_s:
+                return state
+        return self.history[0][1]
+
+    def __str__(self) -> str:
+        return self.server_id
+
+
+class Transfer:
+    """The Transfer API, as a boto3 client shows it."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.servers: dict[str, Server] = {}
+        for n in range(world.knobs.servers):
+            state = world.rng.choice((State.ONLINE, State.OFFLINE, *State))
+            server = Server(f"s-{n:017x}", [(world.clock.now() - 3600, state)])
+            self.servers[server.server_id] = server
+            if state in _UNDER_WAY:
+                self._move(server, Step.START if state is State.STARTING else Step.STOP)
+        for _ in range(world.knobs.outsiders):
+            at_s = world.clock.now() + world.rng.uniform(0, 6000)
+            world.clock.at(at_s, self._disturb)
+
+    def describe_server(self, ServerId: str) -> dict[str, Any]:
+        return self._world.network.call("transfer", "DescribeServer", lambda: self._read(ServerId))
+
+    def start_server(self, ServerId: str) -> None:
+        self._world.network.call(
+            "transfer", "StartServer", lambda: self._command(ServerId, Step.START)
+        )
+
+    def stop_server(self, ServerId: str) -> None:
+        self._world.network.call(
+            "transfer", "StopServer", lambda: self._command(ServerId, Step.STOP)
+        )
+
+    def _server(self, server_id: str, operation: str, *, at_s: float) -> Server:
+        server = self.servers.get(server_id)
+        if server is None or server.gone_s <= at_s:
+            raise error("transfer", operation, "ResourceNotFoundException")
+        return server
+
+    def _read(self, server_id: str) -> dict[str, Any]:
+        world, invocation = self._world, getcurrent().owner
+        of_s = world.clock.now() - world.rng.uniform(0, world.knobs.lag_s)
+        server = self._server(server_id, "DescribeServer", at_s=of_s)
+        state = server.state_at(of_s)
+        invocation.reads.append((world.clock.now(), server, state))
+        world.count_branch(invocation, state)
+        world.note(invocation, "reads %s: %s", server, state)
+        return {"Server": {"Arn": server.arn, "ServerId": server_id, "State": str(state)}}
+
+    def _command(self, server_id: str, step: Step) -> None:
+        world, invocation = self._world, getcurrent().owner
+        server = self._server(server_id, step, at_s=world.clock.now())
+        (during, settled, _), knobs = _MOVES[step], world.knobs
+        refused = knobs.under_way == "refuse" and server.state in _UNDER_WAY
+        refused |= knobs.strict and step is Step.STOP and server.state is settled
+        read_s, _, observed = next(
+            (read for read in reversed(invocation.reads) if read[1] is server), (0, server, None)
+        )
+        since_s, found = server.history[-1]
+        command = Command(
+            world.clock.now(), step, server, observed, read_s, found, since_s, not refused
+        )
+        invocation.commands.append(command)
+        server.commands.append((invocation, command))
+        world.note(invocation, "%s reaches %s, %s%s", step, server, found, ": refused" * refused)
+        if refused:
+            raise error("transfer", step, "InvalidRequestException")
+        if found in (during, settled) or (found in _UNDER_WAY and knobs.under_way == "ignore"):
+            return
+        self._move(server, step)
+
+    def _become(self, server: Server, state: State, why: str = "") -> None:
+        server.history.append((self._world.clock.now(), state))
+        if why:
+            server.disturbed_s = self._world.clock.now()
+        self._world.note(server, "becomes %s%s", state, why and f", {why}")
+
+    def _move(self, server: Server, step: Step, why: str = "") -> None:
+        world = self._world
+        during, after, failure = _MOVES[step]
+        self._become(server, during, why)
+        fails = world.rng.random() < world.knobs.transition_fails
+        if fails:
+            world.fault(f"server {failure}")
+        entered = len(server.history)
+
+        def settle() -> None:
+            if len(server.history) == entered and server.gone_s > world.clock.now():
+                self._become(server, failure if fails else after, "a failure" if fails else why)
+
+        world.clock.at(world.clock.now() + world.duration_s(), settle)
+
+    def _disturb(self) -> None:
+        world = self._world
+        server = world.rng.choice([*self.servers.values()])
+        if server.gone_s <= world.clock.now():
+            return
+        kind = world.rng.choice(("start", "stop", "start", "stop", "start", "fail", "delete"))
+        world.fault(f"others {kind}")
+        if kind == "delete":
+            server.gone_s = server.disturbed_s = world.clock.now()
+            world.note("somebody", "deletes %s", server)
+        elif kind == "fail":
+            failure = world.rng.choice((State.START_FAILED, State.STOP_FAILED))
+            self._become(server, failure, "by itself")
+        elif (step := Step.START if kind == "start" else Step.STOP) and server.state not in (
+            _MOVES[step][:2]
+        ):
+            self._move(server, step, "by somebody")
