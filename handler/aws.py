@@ -74,7 +74,7 @@ def _meaning(error: ClientError, action: str) -> Exception:
         return UnavailableError(
             f"{action}: {code}",
             maybe_done=code not in _THROTTLED,
-            retry_after_s=_seconds(error.response.get("RetryAfterSeconds")),
+            retry_after_s=_seconds(error.response) if code in _THROTTLED else 0,
         )
     if code in _DENIED:
         return DeniedError(action)
@@ -82,8 +82,9 @@ def _meaning(error: ClientError, action: str) -> Exception:
     return (GoneError if code == "ResourceNotFoundException" else RefusedError)(words)
 
 
-def _seconds(text: object) -> float:
-    return float(text) if isinstance(text, str) and text.isdecimal() else 0
+def _seconds(response: Any) -> float:
+    text = str(response.get("RetryAfterSeconds"))
+    return max(1.0, float(text)) if text.isdecimal() else 1.0
 
 
 def _words(text: object) -> str:

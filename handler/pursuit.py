@@ -11,7 +11,7 @@ from typing import Any
 from handler.aws import Aws
 from handler.continuation import Memory, hand_over, recall
 from handler.identity import Identity
-from handler.machine import STABLE
+from handler.machine import STABLE, State
 from handler.reconcile import (
     FIRST_PAUSE_S,
     Ending,
@@ -22,6 +22,9 @@ from handler.reconcile import (
 )
 from handler.server import TransferServer
 from handler.stack import Stack
+
+# A request older than this was delivered late, or again.
+LATE_S = 30
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ def pursue(
     """
     recalled = recall(invocation.event, invocation.now())
     memory = recalled or Memory(progress)
+    age_s = invocation.now() - progress.began_s
+    # Lambda may deliver an event again after it was answered, and its stack went on.
+    is_stale = not recalled and age_s > LATE_S and not stack.still_waits(progress.began_s)
     kept = not introduces or memory.progress.first is not None
     # A fresh request has one look, which settles most, before it makes itself at home.
     looks_only = recalled is None
@@ -65,7 +71,7 @@ def pursue(
             invocation.fix_id(str(Identity(server.server_id, STABLE[progress.first])))
 
     def may_command(progress: Progress) -> bool:
-        if not kept or (memory.phase and stack.phase() not in {"", memory.phase}):
+        if is_stale or not kept or (memory.phase and stack.phase() not in {"", memory.phase}):
             return False
         fix_id(progress)
         return True
@@ -87,7 +93,7 @@ def pursue(
             if not progress.command:
                 memory = replace(memory, phase=stack.phase())
             invocation.sleep(FIRST_PAUSE_S)
-        elif ending is Ending.OUT_OF_TIME or (ending is Ending.PAUSED and not kept):
+        elif ending is Ending.OUT_OF_TIME or (ending is Ending.PAUSED and not (kept or is_stale)):
             try:
                 hand_over(
                     invocation.aws,
@@ -102,7 +108,7 @@ def pursue(
                     return ending, replace(memory, progress=replace(progress, problem=str(error)))
             else:
                 return None
-        elif introduces and progress.command and not memory.takes_back and stack.is_rolling_back():
+        elif introduces and _has_changed(memory) and stack.is_rolling_back():
             memory = Memory(_reverse(progress, invocation.now()), takes_back=True)
         else:
             if ending is Ending.DONE:
@@ -110,10 +116,23 @@ def pursue(
             return ending, memory
 
 
+def _has_changed(memory: Memory) -> bool:
+    """Tell whether the server is not as it was found, by our command for all that is known."""
+    progress = memory.progress
+    changed = progress.command is not None or progress.last is not progress.first
+    return changed and not memory.takes_back and _found(progress) is not progress.desired
+
+
+def _found(progress: Progress) -> State:
+    return STABLE[progress.first or progress.desired]
+
+
 def _reverse(progress: Progress, now_s: float) -> Progress:
     return Progress(
-        desired=STABLE[progress.first or progress.desired],
+        desired=_found(progress),
         began_s=now_s,
         deadline_s=now_s + progress.deadline_s - progress.began_s,
+        reverses=True,
         first=progress.first,
+        last=progress.last,
     )

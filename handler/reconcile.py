@@ -8,6 +8,8 @@ taken along to another invocation.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
+from random import Random
 from typing import Protocol
 
 from handler.machine import COMMANDS, UNDER_WAY, State, Step, next_step
@@ -15,8 +17,15 @@ from handler.machine import COMMANDS, UNDER_WAY, State, Step, next_step
 # How long a read may show a state that is over. AWS states no figure; this one is a guess.
 READ_LAG_S = 15
 FIRST_PAUSE_S = 1
-LONGEST_PAUSE_S = 5
+QUIET_S = 5
+LATENESS = 0.018
+LATENESS_GROWS_S = 100
 LONGEST_BACKOFF_S = 60
+# How long a command that AWS puts off goes by what was seen before: a look costs a call, too.
+PUT_OFF_S = 60
+# How far apart a throttled request looks, and what is left of that after each look that passes.
+CROWDED_PAUSE_S = 12
+EASING = 0.9
 
 
 class Ending(StrEnum):
@@ -65,6 +74,8 @@ class GoneError(RefusedError):
 class Server(Protocol):
     """One server. Each call may raise UnavailableError or a RefusedError."""
 
+    server_id: str
+
     def observe(self) -> State:
         """Read its state."""
 
@@ -91,6 +102,9 @@ class Progress:
     refusal: str = ""
     problem: str = ""
     polls: int = 0
+    seen_at_s: float = 0
+    # How far apart to look at least, after AWS throttled the request.
+    crowded_s: float = 0
 
 
 def reconcile(
@@ -108,40 +122,72 @@ def reconcile(
     OUT_OF_TIME rather than sleep past `until_s`, and TIMED_OUT at the deadline.
     """
     failures = 0
+    permitted_at_s = -inf
+    # A look just before a hand-over is as good as one after it: reads lag as long.
+    step = _step(progress, now()) if _may_be_stale(progress.seen_at_s, now()) else Step.WAIT
     while True:
         try:
-            observed = server.observe()
-            progress = _seen(progress, observed, now())
-            step = _step(progress, observed, now())
+            if step not in COMMANDS or now() - progress.seen_at_s > PUT_OFF_S:
+                progress = _seen(progress, server.observe(), now())
+                step = _step(progress, now())
             if step not in COMMANDS:
                 progress = replace(progress, problem=progress.problem if progress.uncertain else "")
             elif now() < progress.deadline_s:
-                if not may_command(progress):
-                    return Ending.PAUSED, progress
+                if now() - permitted_at_s > READ_LAG_S:
+                    if not may_command(progress):
+                        return Ending.PAUSED, progress
+                    permitted_at_s = now()
                 progress = _commanded(server, step, progress, now())
+                step = Step.WAIT
             failures = 0
-            pause_s = _pause_s(now() - (progress.commanded_at_s or progress.began_s))
+            crowded_s = _spread(server, progress.crowded_s, now())
+            pause_s = max(_pause_s(now() - _since_s(progress)), crowded_s)
+            progress = replace(progress, crowded_s=progress.crowded_s * EASING)
         except RefusedError as error:
             return error.ending, replace(progress, problem=str(error))
         except UnavailableError as error:
-            step = Step.WAIT
             failures += 1
             progress = replace(progress, problem=str(error))
-            pause_s = min(max(2.0**failures, error.retry_after_s), LONGEST_BACKOFF_S)
-        if step is Step.DONE:
-            return Ending.DONE, progress
-        if step is Step.FAILED:
-            return (Ending.REFUSED if progress.refusal else Ending.FAILED), progress
-        left_s = progress.deadline_s - now()
-        if left_s <= 0:
-            return Ending.TIMED_OUT, progress
-        if now() + min(pause_s, left_s) > until_s:
+            if error.retry_after_s:
+                progress = replace(progress, crowded_s=CROWDED_PAUSE_S)
+            pause_s = _spread(server, _backoff_s(progress, error, failures), now())
+        if ending := _ending(step, progress, now()):
+            return ending, progress
+        pause_s = min(pause_s, progress.deadline_s - now())
+        if now() + pause_s > until_s:
             return Ending.OUT_OF_TIME, progress
-        sleep(min(pause_s, left_s))
+        sleep(pause_s)
+
+
+def _ending(step: Step, progress: Progress, now_s: float) -> Ending | None:
+    if step is Step.DONE:
+        return Ending.DONE
+    if step is Step.FAILED:
+        return Ending.REFUSED if progress.refusal else Ending.FAILED
+    return Ending.TIMED_OUT if now_s >= progress.deadline_s else None
 
 
 def _pause_s(elapsed_s: float) -> float:
-    return min(max(FIRST_PAUSE_S, elapsed_s / 50), LONGEST_PAUSE_S)
+    """Return how long to wait before the next look, given the time since the command.
+
+    Nothing settles in the first seconds, so a look a second is plenty there. From then on a look
+    each time 1.8% longer has passed, and each 1.8 s at least, notices every end at most that
+    late, in the fewest looks.
+    """
+    return FIRST_PAUSE_S if elapsed_s < QUIET_S else LATENESS * min(elapsed_s, LATENESS_GROWS_S)
+
+
+def _backoff_s(progress: Progress, error: UnavailableError, failures: int) -> float:
+    """Return how long to wait after a failure: AWS's wish, but a look can wait for commands."""
+    if not error.retry_after_s:
+        return min(2.0**failures, LONGEST_BACKOFF_S)
+    return max(error.retry_after_s, CROWDED_PAUSE_S if progress.command else 0)
+
+
+def _spread(server: Server, pause_s: float, now_s: float) -> float:
+    """Lengthen a pause by up to a quarter, lest the requests of a deployment call all at once."""
+    dice = Random(f"{server.server_id} {now_s}")  # noqa: S311 - nothing depends on its secrecy
+    return min(pause_s, LONGEST_BACKOFF_S) * dice.uniform(1, 1.25)
 
 
 def _seen(progress: Progress, observed: State, now_s: float) -> Progress:
@@ -150,28 +196,35 @@ def _seen(progress: Progress, observed: State, now_s: float) -> Progress:
         first=progress.first or observed,
         last=observed,
         polls=progress.polls + 1,
+        seen_at_s=now_s,
     )
     if progress.refusal and observed is UNDER_WAY[progress.desired]:
         return replace(progress, refusal="")
     if progress.uncertain and observed is not progress.commanded_in:
         return replace(progress, uncertain=False)
-    if progress.uncertain and not _may_be_stale(progress, now_s):
+    if progress.uncertain and not _may_be_stale(_since_s(progress), now_s):
         # It never took effect, so it may be given.
         return replace(progress, uncertain=False, command=None, commanded_in=None)
     return progress
 
 
-def _step(progress: Progress, observed: State, now_s: float) -> Step:
-    step = next_step(progress.desired, observed, progress.commanded_in)
+def _step(progress: Progress, now_s: float) -> Step:
+    if not progress.last:
+        return Step.WAIT
+    step = next_step(progress.desired, progress.last, progress.commanded_in)
     if step is Step.DONE and progress.reverses and not progress.command:
-        return Step.WAIT if _may_be_stale(progress, now_s) else Step.DONE
+        return Step.WAIT if _may_be_stale(_since_s(progress), now_s) else Step.DONE
     if step is Step.DOUBT or (progress.refusal and step is not Step.DONE):
-        return Step.WAIT if _may_be_stale(progress, now_s) else Step.FAILED
+        return Step.WAIT if _may_be_stale(_since_s(progress), now_s) else Step.FAILED
     return step
 
 
-def _may_be_stale(progress: Progress, now_s: float) -> bool:
-    return now_s - (progress.commanded_at_s or progress.began_s) < READ_LAG_S
+def _since_s(progress: Progress) -> float:
+    return progress.commanded_at_s or progress.began_s
+
+
+def _may_be_stale(since_s: float, now_s: float) -> bool:
+    return now_s - since_s < READ_LAG_S
 
 
 def _commanded(server: Server, step: Step, progress: Progress, now_s: float) -> Progress:

@@ -11,6 +11,8 @@ from handler.aws import Aws
 from handler.identity import Identity, parse
 from handler.reconcile import RefusedError, UnavailableError
 
+_CLOCKS_DIFFER_S = 2
+
 
 class Stack:
     """One stack, read anew at each question."""
@@ -24,6 +26,13 @@ class Stack:
         """Return what changes when the stack goes on to another operation."""
         stack = self._describe(self._stack_id)
         return f"{stack.get('StackStatus', '')} {stack.get('LastUpdatedTime', '')}".strip()
+
+    def still_waits(self, since_s: float) -> bool:
+        """Tell whether the operation that sent a request then may still be under way."""
+        stack = self._describe(self._stack_id)
+        updated = stack.get("LastUpdatedTime")
+        is_newer = updated is not None and updated.timestamp() > since_s + _CLOCKS_DIFFER_S
+        return not stack or (stack["StackStatus"].endswith("IN_PROGRESS") and not is_newer)
 
     def is_rolling_back(self) -> bool | None:
         """Tell whether what this deployment created is being undone.

@@ -87,14 +87,14 @@ def test_what_aws_throttled_had_no_effect(code: str, status: int) -> None:
     unavailable = raised(client_error(code, status, "StopServer"))
     assert type(unavailable) is UnavailableError
     assert unavailable.maybe_done is False
-    assert unavailable.retry_after_s == 0
+    assert unavailable.retry_after_s == 1
     assert str(unavailable) == f"transfer:StopServer: {code}"
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"), [("7", 7), ("0", 0), ("", 0), ("soon", 0), ("1.5", 0), (None, 0), (7, 0)]
+    ("asked", "seconds"), [("7", 7), (7, 7), ("0", 1), ("", 1), ("soon", 1), ("1.5", 1), (None, 1)]
 )
-def test_the_time_that_aws_asks_for_is_kept(asked: object, seconds: float) -> None:
+def test_the_time_that_aws_asks_for_is_kept_and_is_a_second_at_least(asked: object, seconds: float) -> None:
     error = client_error("ThrottlingException", 400, "StopServer")
     error.response["RetryAfterSeconds"] = asked
     assert raised(error).retry_after_s == seconds
