@@ -17,7 +17,7 @@ from handler.reconcile import DeniedError, GoneError, RefusedError, UnavailableE
 
 # Nothing repeats below us: the loop has the deadline, and counts the commands.
 CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
-_PAUSES_S = (1, 2, 4)
+_PAUSES_S = (1, 4)
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException"}
 _DENIED = {"AccessDeniedException", "AccessDenied"}
 # Where the permission is not named after the operation.
@@ -58,7 +58,7 @@ class Aws:
     def insist(
         self, sleep: Callable[[float], None], service: str, operation: str, **arguments: Any
     ) -> Any:
-        """Call an operation up to four times, while it is unavailable."""
+        """Call an operation up to three times, while it is unavailable."""
         for pause_s in _PAUSES_S:
             try:
                 return self.call(service, operation, **arguments)
