@@ -7,6 +7,7 @@ own `before-send` event. Broken ones come from real sockets, and what takes time
 
 import json
 import socket
+import ssl
 import struct
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -19,11 +20,13 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 import boto3
+import pytest
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
+from handler import delivery
 from handler.aws import CONFIG, Aws
 from handler.cloudformation import Provider
 from local.emulator import State
@@ -331,3 +334,46 @@ def event_of(account: FaultyAccount, request_type: str, **properties: str) -> di
             **properties,
         },
     }
+
+
+class Wire:
+    """What stands for a socket: keeps where it was connected to, and what was sent."""
+
+    def __init__(self, answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") -> None:
+        self.answer = answer
+        self.connected: list[tuple[str, int]] = []
+        self.waits_s: list[float] = []
+        self.secured: list[str] = []
+        self.sent = b""
+        self.closed = False
+
+    def create_connection(self, address: tuple[str, int], timeout: float, *_: object) -> "Wire":
+        # As the real one does, before it looks a host up.
+        address[0].encode("idna")
+        self.connected.append(address)
+        self.waits_s.append(timeout)
+        return self
+
+    def wrap(self, _socket: object, server_hostname: str) -> "Wire":
+        self.secured.append(server_hostname)
+        return self
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+
+    def makefile(self, *_: object) -> BytesIO:
+        return BytesIO(self.answer)
+
+    def setsockopt(self, *_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def put_through(wire: Wire, url: str, body: bytes) -> int:
+    """PUT for real, but for the socket."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "create_connection", wire.create_connection)
+        patch.setattr(ssl.SSLContext, "wrap_socket", wire.wrap)
+        return delivery.put(url, body)

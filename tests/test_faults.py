@@ -382,19 +382,3 @@ def test_lambda_s_next_try_tells_the_same_without_a_second_command(
     assert (first["Status"], last["Status"]) == ("SUCCESS", "SUCCESS")
     assert first["PhysicalResourceId"] == last["PhysicalResourceId"]
     assert account.commands == ["StopServer"]
-
-
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_store_that_never_answers_is_waited_for_eight_seconds(
-    monkeypatch: pytest.MonkeyPatch, scheme: str
-) -> None:
-    asked: list[tuple[tuple[str, int], float]] = []
-
-    def create_connection(address: tuple[str, int], timeout: float, *_: object) -> socket.socket:
-        asked.append((address, timeout))
-        raise TimeoutError
-
-    monkeypatch.setattr(socket, "create_connection", create_connection)
-    with pytest.raises(TimeoutError):
-        delivery.put(f"{scheme}://store.example.com/a?b=c", b"{}")
-    assert asked == [(("store.example.com", {"http": 80, "https": 443}[scheme]), 8)]

@@ -7,23 +7,19 @@ own, and the query of the ResponseURL is in no log record and no exception.
 import json
 import logging
 import re
-import socket
-import ssl
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler import delivery
 from handler.cloudformation import NotARequestError
 from handler.delivery import DeliveryError
 from local.emulator import State
-from tests.faulty import SECRET, Clients, FaultyAccount, event_of
+from tests.faulty import SECRET, Clients, FaultyAccount, Wire, event_of, put_through
 from tests.lab import ACCOUNT, REGION, STACK
 
 hostile = settings(derandomize=True, database=None, deadline=None, max_examples=150)
@@ -394,40 +390,6 @@ PORTS = st.sampled_from(["", ":", ":443", ":8443", ":1", ":65535"])
 QUERY = f"?X-Amz-Signature={SECRET}"
 
 
-class Wire:
-    """What stands for a socket: keeps where it was connected to, and what was sent."""
-
-    def __init__(self) -> None:
-        self.connected: list[tuple[str, int]] = []
-        self.sent = b""
-
-    def create_connection(self, address: tuple[str, int], *_: object) -> "Wire":
-        # As the real one does, before it looks a host up.
-        address[0].encode("idna")
-        self.connected.append(address)
-        return self
-
-    def sendall(self, data: bytes) -> None:
-        self.sent += data
-
-    def makefile(self, *_: object) -> BytesIO:
-        return BytesIO(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    def setsockopt(self, *_: object) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-def through(wire: Wire, url: str, body: bytes) -> int:
-    """PUT for real, but for the socket."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "create_connection", wire.create_connection)
-        patch.setattr(ssl.SSLContext, "wrap_socket", lambda _, wire, **__: wire)
-        return delivery.put(url, body)
-
-
 @settings(hostile, max_examples=80)
 @given(
     scheme=st.sampled_from(["https", "http", "HTTPS"]),
@@ -439,7 +401,7 @@ def test_an_answer_goes_to_the_host_and_the_path_of_its_url_alone(
     clients: Clients, scheme: str, host: str, port: str, path: str
 ) -> None:
     account, wire = FaultyAccount(clients), Wire()
-    account.deliver_to(lambda url, body: through(wire, url, body))
+    account.deliver_to(lambda url, body: put_through(wire, url, body))
     event = valid(account, "Create") | {
         "ResponseURL": f"{scheme}://{host}{port}{path}{QUERY}#?//a@b"
     }
@@ -532,7 +494,7 @@ def test_a_port_that_is_none_is_refused(clients: Clients, port: str) -> None:
 
 def test_a_very_long_url_is_put_to_as_it_is(clients: Clients) -> None:
     account, wire = FaultyAccount(clients), Wire()
-    account.deliver_to(lambda url, body: through(wire, url, body))
+    account.deliver_to(lambda url, body: put_through(wire, url, body))
     event = valid(account, "Create") | {"ResponseURL": f"https://example.com/{'p' * 250_000}"}
     account.settle(event)
     assert wire.sent.count(b"p" * 250_000) == 1
