@@ -3,6 +3,7 @@
 It knows no server, no event and no decision.
 """
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,12 @@ _ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
 
 def boto3_client(service: str) -> Any:
     """Make a client; endpoints come through botocore's own environment variables."""
-    return boto3.client(service, config=CONFIG)
+    gc.disable()
+    try:
+        return boto3.client(service, config=CONFIG)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Aws:
