@@ -1,0 +1,240 @@
+"""How long a fresh process takes from its start to its first answer, and what it weighs.
+
+Each program runs in a process of its own against an emulator here, all of them in each round and in
+an order that changes, so that what else this machine does falls on all alike. Processor time and
+memory are what the kernel says of the process: interpreter, imports, everything but an orderly exit,
+which a function does not have.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+from statistics import median
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+import boto3
+
+from local.emulator import Emulator
+
+ROOT = Path(__file__).parent.parent
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
+
+# What one cannot do without: boto3 and one client; then one call of it, and one answer.
+_FLOOR = """
+import boto3
+client = boto3.client("transfer")
+"""
+_FLOOR_ANSWERS = """
+from http.client import HTTPConnection
+import json
+state = client.describe_server(ServerId=event["ResourceProperties"]["ServerId"])["Server"]["State"]
+assert state == "ONLINE"
+connection = HTTPConnection(*host, timeout=10)
+connection.request("PUT", "/answer", json.dumps({"Status": "SUCCESS"}), {"content-type": ""})
+assert connection.getresponse().status == 200
+"""
+
+_OURS = """
+import handler.cloudformation
+"""
+# Its client is made at the first call, and this is the first to need one.
+_OURS_ALONE = """
+from handler.aws import boto3_client
+boto3_client("transfer")
+"""
+_OURS_ANSWERS = """
+handler.cloudformation.handler(event, Context)
+"""
+
+# What people write. Its answer goes the floor's way: crhelper's own sender speaks only HTTPS.
+_PLAIN = """
+import json
+import boto3
+import jsonschema
+from crhelper import CfnResource
+helper = CfnResource(log_level="INFO", sleep_on_delete=0)
+client = boto3.client("transfer")
+SCHEMA = json.load(open("schemas/transfer_server_state.schema.json"))
+validator = jsonschema.Draft202012Validator(SCHEMA)
+"""
+_PLAIN_ANSWERS = """
+from http.client import HTTPConnection
+@helper.create
+def create(event, context):
+    validator.validate(event["ResourceProperties"])
+    server_id = event["ResourceProperties"]["ServerId"]
+    assert client.describe_server(ServerId=server_id)["Server"]["State"] == "ONLINE"
+    return server_id
+def put(url, body, *_):
+    connection = HTTPConnection(*host, timeout=10)
+    connection.request("PUT", "/answer", json.dumps(body), {"content-type": ""})
+    assert connection.getresponse().status == 200
+send = helper._send
+helper._send = lambda *arguments: send(*arguments, send_response=put)
+helper(event, Context)
+"""
+
+_GIVEN = f"""
+import json, os
+event = json.loads(os.environ["EVENT"])
+host = ("127.0.0.1", event["ResponseURL"].split(":")[2].split("/")[0])
+class Context:
+    invoked_function_arn = "{ARN}"
+    aws_request_id = "request"
+    get_remaining_time_in_millis = staticmethod(lambda: 900_000)
+"""
+
+# Name -> what it does to be ready, and what to answer the first request with.
+PROGRAMS = {
+    "boto3 and one client": (_FLOOR, _GIVEN + _FLOOR + _FLOOR_ANSWERS),
+    "this provider": (_OURS + _OURS_ALONE, _GIVEN + _OURS + _OURS_ANSWERS),
+    "a plain crhelper handler": (_PLAIN, _GIVEN + _PLAIN + _PLAIN_ANSWERS),
+}
+STAGES = ("ready", "first answer")
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a process took."""
+
+    cpu_ms: float
+    peak_mib: float
+
+
+Measured = dict[str, dict[str, list[Process]]]
+
+
+def measure(rounds: int, progress: Callable[[], object] = lambda: None) -> Measured:
+    """Run every program to each of its stages, once a round and once before that."""
+    found: Measured = {stage: {name: [] for name in PROGRAMS} for stage in STAGES}
+    random = Random(1)
+    runs = [(i, stage, name) for i, stage in enumerate(STAGES) for name in PROGRAMS]
+    with Emulator() as emulator, _Answers() as answers:
+        environment = _environment(emulator, answers)
+        for round_ in range(rounds + 1):
+            random.shuffle(runs)
+            for i, stage, name in runs:
+                process = _run(PROGRAMS[name][i], environment)
+                # The first round finds files uncached, and modules not compiled.
+                if round_:
+                    found[stage][name].append(process)
+            progress()
+    expected = (rounds + 1) * len(PROGRAMS)
+    if answers.succeeded != expected:
+        raise RuntimeError(f"{answers.succeeded} answers were a SUCCESS, of {expected}")
+    return found
+
+
+def ratio(measured: dict[str, list[Process]], name: str, to: str) -> float:
+    """Return the median of the rounds' ratios of processor time."""
+    pairs = zip(measured[name], measured[to], strict=True)
+    return median(ours.cpu_ms / theirs.cpu_ms for ours, theirs in pairs)
+
+
+def _run(program: str, environment: dict[str, str]) -> Process:
+    command = [sys.executable, "-c", f"{program}\nimport os\nos._exit(0)"]
+    process = subprocess.Popen(command, env=environment, cwd=ROOT)  # noqa: S603
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"a program failed: {program}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Process((usage.ru_utime + usage.ru_stime) * 1000, usage.ru_maxrss * unit / 2**20)
+
+
+def _environment(emulator: Emulator, answers: "_Answers") -> dict[str, str]:
+    credentials = {
+        "AWS_ACCESS_KEY_ID": "benchmark",
+        "AWS_SECRET_ACCESS_KEY": "benchmark",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+    }
+    session = boto3.Session("benchmark", "benchmark", region_name="us-east-1")
+    transfer = session.client("transfer", endpoint_url=emulator.url)
+    event = {
+        "RequestType": "Create",
+        "ResponseURL": f"http://127.0.0.1:{answers.server_port}/answer",
+        "StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/demo/0",
+        "RequestId": "request",
+        "ResourceType": "Custom::TransferServerState",
+        "LogicalResourceId": "State",
+        "ResourceProperties": {
+            "ServiceToken": ARN,
+            "ServerId": transfer.create_server()["ServerId"],
+            "DesiredState": "ONLINE",
+        },
+    }
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    own = {"EVENT": json.dumps(event), "AWS_ENDPOINT_URL_TRANSFER": emulator.url}
+    return kept | credentials | own
+
+
+class _Answers(ThreadingHTTPServer):
+    """A response store that counts what succeeded."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.succeeded = 0
+        self._thread = Thread(target=self.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> "_Answers":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Answers
+
+    def do_PUT(self) -> None:
+        """Take an answer."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.succeeded += body["Status"] == "SUCCESS"
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """The function's package as make builds it, with the packages for this machine."""
+
+    files: int
+    mib: float
+    zipped_mib: float
+
+
+def package() -> Package:
+    """Build it."""
+    make = shutil.which("make") or "make"
+    with TemporaryDirectory() as folder:
+        built = Path(folder, "package")
+        built.mkdir()
+        subprocess.run(  # noqa: S603
+            [
+                *(make, "--silent", "build-Provider", f"ARTIFACTS_DIR={built}"),
+                f"PACKAGES={sys.executable} -m local.packages",
+            ],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+        files = [file for file in built.rglob("*") if file.is_file()]
+        archive = Path(shutil.make_archive(str(built), "zip", built))
+        unzipped = sum(file.stat().st_size for file in files)
+        return Package(len(files), unzipped / 2**20, archive.stat().st_size / 2**20)
