@@ -23,8 +23,8 @@ from handler.reconcile import (
 from handler.server import TransferServer
 from handler.stack import Stack
 
-# A request older than this was delivered late, or again.
-LATE_S = 30
+# A request that is older than this before its command may not be awaited any more.
+LATE_S = 10
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,26 @@ def pursue(
     """
     recalled = recall(invocation.event, invocation.now())
     memory = recalled or Memory(progress)
-    age_s = invocation.now() - progress.began_s
-    # Lambda may deliver an event again after it was answered, and its stack went on.
-    is_stale = not recalled and age_s > LATE_S and not stack.still_waits(progress.began_s)
     kept = not introduces or memory.progress.first is not None
     # A fresh request has one look, which settles most, before it makes itself at home.
     looks_only = recalled is None
+    creates = invocation.event["RequestType"] == "Create"
+    out_of_turn = False
+
+    def is_late(progress: Progress) -> bool:
+        return not memory.takes_back and invocation.now() - progress.began_s > LATE_S
+
+    # Lambda may deliver an event again after it was answered and its stack went on.
+    is_stale = looks_only and is_late(progress) and not stack.awaits(progress.began_s, creates)
 
     def fix_id(progress: Progress) -> None:
         if introduces and progress.first:
             invocation.fix_id(str(Identity(server.server_id, STABLE[progress.first])))
 
     def may_command(progress: Progress) -> bool:
-        if is_stale or not kept or (memory.phase and stack.phase() not in {"", memory.phase}):
+        nonlocal out_of_turn
+        out_of_turn = is_stale or (is_late(progress) and not stack.is_still_in(memory.phase))
+        if out_of_turn or not kept:
             return False
         fix_id(progress)
         return True
@@ -88,12 +95,13 @@ def pursue(
             may_command=may_command,
         )
         memory = replace(memory, progress=progress)
+        goes_on = ending is Ending.OUT_OF_TIME or (ending is Ending.PAUSED and not out_of_turn)
+        if goes_on and looks_only and not progress.command:
+            memory = replace(memory, phase=stack.phase())
         if ending is Ending.OUT_OF_TIME and looks_only:
             looks_only = False
-            if not progress.command:
-                memory = replace(memory, phase=stack.phase())
             invocation.sleep(FIRST_PAUSE_S)
-        elif ending is Ending.OUT_OF_TIME or (ending is Ending.PAUSED and not (kept or is_stale)):
+        elif goes_on:
             try:
                 hand_over(
                     invocation.aws,
@@ -108,7 +116,7 @@ def pursue(
                     return ending, replace(memory, progress=replace(progress, problem=str(error)))
             else:
                 return None
-        elif introduces and _has_changed(memory) and stack.is_rolling_back():
+        elif introduces and _has_changed(memory) and stack.has_given_up_since(memory.phase):
             memory = Memory(_reverse(progress, invocation.now()), takes_back=True)
         else:
             if ending is Ending.DONE:

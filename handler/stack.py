@@ -11,6 +11,7 @@ from handler.aws import Aws
 from handler.identity import Identity, parse
 from handler.reconcile import RefusedError, UnavailableError
 
+_CREATING = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 _CLOCKS_DIFFER_S = 2
 
 
@@ -27,12 +28,22 @@ class Stack:
         stack = self._describe(self._stack_id)
         return f"{stack.get('StackStatus', '')} {stack.get('LastUpdatedTime', '')}".strip()
 
-    def still_waits(self, since_s: float) -> bool:
+    def is_still_in(self, phase: str) -> bool:
+        """Tell whether the stack may still be in a phase, as far as both can be read."""
+        return not phase or self.phase() in {"", phase}
+
+    def awaits(self, since_s: float, creates: bool) -> bool:  # noqa: FBT001 - a fact, no switch
         """Tell whether the operation that sent a request then may still be under way."""
         stack = self._describe(self._stack_id)
-        updated = stack.get("LastUpdatedTime")
-        is_newer = updated is not None and updated.timestamp() > since_s + _CLOCKS_DIFFER_S
-        return not stack or (stack["StackStatus"].endswith("IN_PROGRESS") and not is_newer)
+        status, updated = stack.get("StackStatus", ""), stack.get("LastUpdatedTime")
+        if not stack or (updated and updated.timestamp() > since_s + _CLOCKS_DIFFER_S):
+            return not stack
+        return status in _CREATING if creates else status.endswith("_IN_PROGRESS")
+
+    def has_given_up_since(self, phase: str) -> bool:
+        """Tell whether the stack rolls back, or is deleted, since it was in a phase."""
+        now = self.phase()
+        return now != phase and ("ROLLBACK" in now or now.startswith("DELETE_"))
 
     def is_rolling_back(self) -> bool | None:
         """Tell whether what this deployment created is being undone.

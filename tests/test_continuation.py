@@ -1,6 +1,7 @@
 """A request that outlives its invocation, or its stack."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -245,3 +246,76 @@ def test_a_hand_over_that_stays_unavailable_is_told(account: Account) -> None:
     assert answer["Status"] == "FAILED"
     assert "lambda:InvokeFunction: ServiceException" in answer["Reason"]
     assert len(account.lambda_.invocations) == 3
+
+
+def late(account: Account, request_type: str, stack: dict[str, object]) -> dict[str, object]:
+    """Deliver a request five minutes after it was sent."""
+    account.cloudformation.stacks[STACK] = stack
+    account.state = State.OFFLINE
+    given = {"PhysicalResourceId": f"{account.server_id}:from-ONLINE"}
+    more = {} if request_type == "Create" else given
+    event = account.request(request_type, DesiredState="ONLINE", **more)
+    event["ResponseURL"] += "&X-Amz-Date=20231114T222500Z"
+    return account.settle(event)
+
+
+SENT = datetime(2023, 11, 14, 22, 25, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("request_type", "stack"),
+    [
+        ("Create", {"StackStatus": "ROLLBACK_IN_PROGRESS"}),
+        ("Create", {"StackStatus": "CREATE_COMPLETE"}),
+        ("Update", {"StackStatus": "UPDATE_COMPLETE"}),
+        ("Update", {"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}),
+        (
+            "Update",
+            {"StackStatus": "UPDATE_IN_PROGRESS", "LastUpdatedTime": SENT + timedelta(seconds=60)},
+        ),
+    ],
+)
+def test_a_request_that_comes_again_when_its_stack_went_on_commands_nothing(
+    account: Account, request_type: str, stack: dict[str, object]
+) -> None:
+    answer = late(account, request_type, stack)
+    assert answer["Status"] == "FAILED"
+    assert "went on to another operation" in str(answer["Reason"])
+    assert account.commands == []
+
+
+@pytest.mark.parametrize(
+    ("request_type", "stack"),
+    [
+        ("Create", {"StackStatus": "CREATE_IN_PROGRESS"}),
+        ("Create", {"StackStatus": "UPDATE_IN_PROGRESS", "LastUpdatedTime": SENT}),
+        ("Update", {"StackStatus": "UPDATE_ROLLBACK_IN_PROGRESS", "LastUpdatedTime": SENT}),
+        ("Update", {}),
+    ],
+)
+def test_a_request_that_comes_late_is_carried_out_while_its_stack_waits_for_it(
+    account: Account, request_type: str, stack: dict[str, object]
+) -> None:
+    assert late(account, request_type, stack)["Status"] == "SUCCESS"
+    assert account.commands == ["StartServer"]
+
+
+def test_a_continuation_that_comes_late_does_not_command_for_a_stack_that_went_on(
+    account: Account,
+) -> None:
+    account.invoke(account.request("Create", DesiredState="OFFLINE"))
+    account.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_COMPLETE"}
+    account.clock.sleep(60)
+    account.invoke(account.lambda_.queue.popleft())
+    assert account.commands == []
+    (answer,) = account.store.answers
+    assert "went on to another operation" in answer["Reason"]
+
+
+def test_a_stack_deleted_meanwhile_waits_for_nobody_either(account: Account) -> None:
+    account.emulator.set(stop_s=60, start_s=60)
+    account.invoke(account.request("Create", DesiredState="OFFLINE"))
+    account.cloudformation.stacks[STACK] = {"StackStatus": "DELETE_COMPLETE"}
+    account.invoke(account.lambda_.queue.popleft())
+    assert account.commands == ["StopServer", "StartServer"]
+    assert account.state is State.ONLINE
