@@ -163,11 +163,11 @@ def test_a_creation_hands_over_what_it_found_before_its_command() -> None:
             "seen_at_s": BEGAN_S,
             "crowded_s": 0,
         },
-        "phase": "",
+        "phase": IN_TURN,
         "takes_back": False,
     }
     assert event == request("Create")
-    assert (bench.transfer.commands, bench.fixed, bench.cloudformation.calls) == ([], [], [])
+    assert (bench.transfer.commands, bench.fixed) == ([], [])
 
 
 def test_a_creation_is_answered_by_the_invocation_that_carries_it_on() -> None:
@@ -389,8 +389,9 @@ def test_an_id_of_nothing_is_released_without_a_call() -> None:
 
 
 def test_a_creation_that_its_stack_gave_up_takes_its_command_back() -> None:
-    bench = Bench(ONLINE, OFFLINE, OFFLINE, ONLINE, status="ROLLBACK_IN_PROGRESS")
+    bench = Bench(ONLINE, OFFLINE, OFFLINE, ONLINE)
     assert bench.carry_out(request("Create")) is None
+    bench.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_IN_PROGRESS"}
     answer = bench.go_on()
     taken_s = BEGAN_S + 1
     assert answer == Answer(
@@ -415,12 +416,13 @@ def test_a_creation_that_its_stack_gave_up_takes_its_command_back() -> None:
         ),
     )
     assert bench.transfer.commands == ["StopServer", "StartServer"]
-    assert bench.cloudformation.calls == ["DescribeStacks"]
+    assert bench.cloudformation.calls == ["DescribeStacks"] * 2
 
 
 def test_a_command_that_cannot_be_taken_back_says_why() -> None:
-    bench = Bench(ONLINE, ONLINE, OFFLINE, OFFLINE, State.START_FAILED, status="ROLLBACK_FAILED")
+    bench = Bench(ONLINE, OFFLINE, OFFLINE, State.START_FAILED)
     assert bench.carry_out(request("Create")) is None
+    bench.cloudformation.stacks[STACK] = {"StackStatus": "DELETE_IN_PROGRESS"}
     answer = bench.go_on()
     assert answer
     assert not answer.succeeded
@@ -479,9 +481,9 @@ def test_a_request_out_of_time_that_cannot_hand_over_says_why() -> None:
 
 
 def moving(bench: Bench) -> dict[str, Any]:
-    """Let an update wait for its turn, past an invocation."""
+    """Let an update wait for its turn, past an invocation and until it is late."""
     event = request("Update", PhysicalResourceId=f"{SERVER}:from-ONLINE")
-    assert bench.carry_out(event, for_s=10) is None
+    assert bench.carry_out(event, for_s=11) is None
     (kept,) = bench.lambda_.queue
     return dict(kept)
 
@@ -527,3 +529,79 @@ def test_a_hand_over_is_made_when_lambda_accepts_it(accepted: int, *, raises: bo
     else:
         hand_over(*arguments)
     assert bench.clock.slept_s == []
+
+
+def late(request_type: str, by_s: int, bench: Bench) -> dict[str, Any]:
+    bench.clock.now_s += by_s
+    more = {"PhysicalResourceId": f"{SERVER}:from-ONLINE"} if request_type != "Create" else {}
+    url = f"https://example.com/?X-Amz-Date={DATE}"
+    return request(request_type, **more) | {"ResponseURL": url}
+
+
+@pytest.mark.parametrize(
+    ("request_type", "status"),
+    [
+        ("Create", "CREATE_COMPLETE"),
+        ("Create", "ROLLBACK_IN_PROGRESS"),
+        ("Update", "UPDATE_COMPLETE"),
+    ],
+)
+def test_a_request_delivered_late_changes_nothing_where_its_stack_went_on(
+    request_type: str, status: str
+) -> None:
+    bench = Bench(ONLINE, status=status)
+    answer = bench.carry_out(late(request_type, 11, bench))
+    assert answer
+    assert (answer.succeeded, answer.outcome) == (False, "paused")
+    assert answer.reason == (
+        f"{SERVER} is ONLINE, wanted OFFLINE, 11 s. "
+        "Its stack went on to another operation, so nothing was changed."
+    )
+    assert bench.transfer.calls == ["DescribeServer"]
+    assert (bench.fixed, bench.lambda_.invocations) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("by_s", "status", "asked"),
+    [
+        (10, "UPDATE_COMPLETE", 0),
+        (11, "UPDATE_IN_PROGRESS", 1),
+        (11, "UPDATE_ROLLBACK_IN_PROGRESS", 1),
+        (11, None, 1),
+    ],
+)
+def test_a_request_delivered_late_is_carried_out_where_its_stack_may_still_wait(
+    by_s: int, status: str | None, asked: int
+) -> None:
+    bench = Bench(ONLINE, OFFLINE)
+    bench.cloudformation.stacks = {STACK: {"StackStatus": status}} if status else {}
+    answer = bench.carry_out(late("Update", by_s, bench))
+    assert answer
+    assert answer.succeeded
+    assert bench.cloudformation.calls == ["DescribeStacks"] * asked
+
+
+def test_a_request_delivered_late_finds_what_is_there_all_the_same() -> None:
+    bench = Bench(OFFLINE, status="UPDATE_COMPLETE")
+    event = late("Update", 11, bench) | {"OldResourceProperties": {"DesiredState": "OFFLINE"}}
+    answer = bench.carry_out(event)
+    assert answer
+    assert answer.succeeded
+
+
+def test_a_command_that_is_taken_back_from_an_unseen_server_tells_where_it_was_last() -> None:
+    class Vanishing(Transfer):
+        def describe_server(self, ServerId: str) -> dict[str, Any]:
+            if len(self.calls) > 2:
+                raise client_error("InternalServiceError", 500, "DescribeServer")
+            return super().describe_server(ServerId)
+
+    bench = Bench(ONLINE)
+    bench.transfer = Vanishing(deque([ONLINE, OFFLINE]))
+    assert bench.carry_out(request("Create", ServiceTimeout=120)) is None
+    bench.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_IN_PROGRESS"}
+    answer = bench.go_on()
+    assert answer
+    assert not answer.succeeded
+    assert answer.reason.startswith(f"{SERVER} is OFFLINE, wanted ONLINE, 90 s: transfer:Describe")
+    assert answer.data == attributes("OFFLINE", "ONLINE")
