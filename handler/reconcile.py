@@ -124,12 +124,15 @@ def reconcile(
     failures = 0
     permitted_at_s = -inf
     # A look just before a hand-over is as good as one after it: reads lag as long.
-    step = _step(progress, now()) if _may_be_stale(progress.seen_at_s, now()) else Step.WAIT
+    step = Step.WAIT
+    if progress.last and _may_be_stale(progress.seen_at_s, now()):
+        step = _step(progress, progress.last, now())
     while True:
         try:
             if step not in COMMANDS or now() - progress.seen_at_s > PUT_OFF_S:
-                progress = _seen(progress, server.observe(), now())
-                step = _step(progress, now())
+                observed = server.observe()
+                progress = _seen(progress, observed, now())
+                step = _step(progress, observed, now())
             if step not in COMMANDS:
                 progress = replace(progress, problem=progress.problem if progress.uncertain else "")
             elif now() < progress.deadline_s:
@@ -208,10 +211,8 @@ def _seen(progress: Progress, observed: State, now_s: float) -> Progress:
     return progress
 
 
-def _step(progress: Progress, now_s: float) -> Step:
-    if not progress.last:
-        return Step.WAIT
-    step = next_step(progress.desired, progress.last, progress.commanded_in)
+def _step(progress: Progress, observed: State, now_s: float) -> Step:
+    step = next_step(progress.desired, observed, progress.commanded_in)
     if step is Step.DONE and progress.reverses and not progress.command:
         return Step.WAIT if _may_be_stale(_since_s(progress), now_s) else Step.DONE
     if step is Step.DOUBT or (progress.refusal and step is not Step.DONE):
