@@ -62,6 +62,23 @@ def test_whatever_is_raised_is_answered_with_a_reason_and_the_id(
     assert "Traceback" in caplog.text
 
 
+def test_a_failure_is_told_in_so_many_words(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    exploding = Exploding(RuntimeError("so\n it " + "w" * 300))
+    account.invoke(account.request("Create", DesiredState="x"), account.new_provider(aws=exploding))
+    account.invoke(
+        account.request("Create", DesiredState="OFFLINE"), account.new_provider(aws=exploding)
+    )
+    _, answer = account.store.answers
+    told = f"RuntimeError: so it {'w' * 300}"[:160]
+    assert answer["Reason"] == f"The provider failed: {told}. See its log, then deploy again."
+    assert answer["Data"] == {}
+    invalid, failed = [json.loads(r.message) for r in caplog.records if r.message.startswith("{")]
+    assert (invalid["outcome"], invalid["status"]) == ("invalid", "FAILED")
+    assert (failed["outcome"], failed["status"]) == ("failed", "FAILED")
+
+
 def test_the_failure_of_one_request_is_not_in_the_answer_to_the_next(account: Account) -> None:
     assert account.send("Create", DesiredState="x")["Status"] == "FAILED"
     answer = account.send("Create", DesiredState="ONLINE")
