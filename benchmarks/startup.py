@@ -47,8 +47,8 @@ import handler.cloudformation
 """
 # Its client is made at the first call, and this is the first to need one.
 _OURS_ALONE = """
-from handler.aws import boto3_client
-boto3_client("transfer")
+from handler.aws import make_client
+make_client("transfer")
 """
 _OURS_ANSWERS = """
 handler.cloudformation.handler(event, Context)

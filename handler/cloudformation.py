@@ -4,7 +4,6 @@ crhelper carries the protocol; request.py says what to answer, delivery.py bring
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
 
-import gc
 import json
 import logging
 import os
@@ -131,5 +130,3 @@ def _is_request(event: object) -> bool:
 
 
 handler = Provider().handle
-gc.freeze()
-gc.enable()

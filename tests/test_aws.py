@@ -15,10 +15,11 @@ from botocore.exceptions import (
     ProxyConnectionError,
     ReadTimeoutError,
     SSLError,
+    UnknownServiceError,
 )
 from botocore.parsers import ResponseParserError
 
-from handler.aws import CONFIG, Aws
+from handler.aws import CONFIG, Aws, make_client
 from handler.reconcile import DeniedError, GoneError, RefusedError, UnavailableError
 from tests.lab import Clock, client_error
 
@@ -94,7 +95,9 @@ def test_what_aws_throttled_had_no_effect(code: str, status: int) -> None:
 @pytest.mark.parametrize(
     ("asked", "seconds"), [("7", 7), (7, 7), ("0", 1), ("", 1), ("soon", 1), ("1.5", 1), (None, 1)]
 )
-def test_the_time_that_aws_asks_for_is_kept_and_is_a_second_at_least(asked: object, seconds: float) -> None:
+def test_the_time_that_aws_asks_for_is_kept_and_is_a_second_at_least(
+    asked: object, seconds: float
+) -> None:
     error = client_error("ThrottlingException", 400, "StopServer")
     error.response["RetryAfterSeconds"] = asked
     assert raised(error).retry_after_s == seconds
@@ -205,3 +208,12 @@ def test_it_does_not_insist_on_what_is_refused() -> None:
 def test_nothing_is_repeated_or_waited_for_long_below_the_loop() -> None:
     assert CONFIG.retries["total_max_attempts"] == 1
     assert (CONFIG.connect_timeout, CONFIG.read_timeout) == (5, 10)
+
+
+def test_a_client_is_made_for_each_service_that_is_called_and_for_no_other() -> None:
+    for service in ("cloudformation", "lambda", "transfer"):
+        client = make_client(service)
+        assert client.meta.service_model.service_name == service
+        client.close()
+    with pytest.raises(UnknownServiceError):
+        make_client("ec2")
