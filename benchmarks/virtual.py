@@ -1,7 +1,6 @@
 """Virtual time, the Transfer API on it, and what AWS charges for what happens there.
 
-Must not know who waits. Calls take no time unless told to: a network's latency is the same for
-everybody, and AWS states none.
+Must not know who waits.
 """
 
 import heapq
@@ -24,8 +23,6 @@ from local.emulator.settings import Throttle
 USD_PER_GB_S = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 USD_PER_INVOCATION = 0.20 / 1e6
 USD_PER_STATE_TRANSITION = 0.025 / 1e3
-# What an invocation is billed for each call to AWS that it makes: an assumption, the same for all.
-BILLED_CALL_S = 0.1
 
 
 class Clock(Protocol):
@@ -124,6 +121,11 @@ class Bill:
         """Return the number of DescribeServer calls, refused ones included."""
         return self.calls["DescribeServer"]
 
+    @property
+    def transfer_calls(self) -> int:
+        """Return the number of calls to the Transfer API, refused ones included."""
+        return self.looks + self.calls["StopServer"]
+
 
 class Api:
     """The Transfer API, shaped like boto3's client: every server is ONLINE, and stops in `stop_s`."""
@@ -167,7 +169,7 @@ class Api:
 
 @dataclass
 class Run:
-    """One server that somebody stops and waits for."""
+    """One server that somebody stops and waits for; `call_s` is how long each call takes."""
 
     clock: Clock
     api: Api
@@ -191,27 +193,26 @@ class Run:
     @contextmanager
     def function(self, memory_mb: int = 256, processor: str = "arm64") -> Iterator[None]:
         """Be an invocation of a function, billed for its time."""
-        began_s, calls = self.clock.now(), self.bill.calls.total()
+        began_s = self.clock.now()
         try:
             yield
         finally:
-            billed_s = self.clock.now() - began_s
-            if not self.call_s:
-                billed_s += BILLED_CALL_S * (self.bill.calls.total() - calls)
+            gb_s = (self.clock.now() - began_s) * memory_mb / 1024
             self.bill.invocations += 1
-            self.bill.gb_s += billed_s * memory_mb / 1024
-            self.bill.usd += USD_PER_INVOCATION
-            self.bill.usd += billed_s * memory_mb / 1024 * USD_PER_GB_S[processor]
+            self.bill.gb_s += gb_s
+            self.bill.usd += USD_PER_INVOCATION + gb_s * USD_PER_GB_S[processor]
 
     def _called(self, operation: str, call: Callable[[str], Any], server_id: str) -> Any:
         self.bill.calls[operation] += 1
-        if self.call_s:
-            self.clock.sleep(self.call_s / 2)
+        self._pass(self.call_s / 2)
         try:
             return call(server_id or self.server_id)
         except ClientError:
             self.bill.throttled += 1
             raise
         finally:
-            if self.call_s:
-                self.clock.sleep(self.call_s / 2)
+            self._pass(self.call_s / 2)
+
+    def _pass(self, seconds: float) -> None:
+        if seconds:
+            self.clock.sleep(seconds)

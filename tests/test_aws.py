@@ -95,9 +95,7 @@ def test_what_aws_throttled_had_no_effect(code: str, status: int) -> None:
 @pytest.mark.parametrize(
     ("asked", "seconds"), [("7", 7), (7, 7), ("0", 1), ("", 1), ("soon", 1), ("1.5", 1), (None, 1)]
 )
-def test_the_time_that_aws_asks_for_is_kept_and_is_a_second_at_least(
-    asked: object, seconds: float
-) -> None:
+def test_the_time_that_aws_asks_for_is_kept_from_a_second_on(asked: object, seconds: float) -> None:
     error = client_error("ThrottlingException", 400, "StopServer")
     error.response["RetryAfterSeconds"] = asked
     assert raised(error).retry_after_s == seconds

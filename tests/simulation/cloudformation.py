@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent
 
 from handler import identity
-from handler.machine import STABLE, State
+from handler.machine import State
 from tests.simulation.clock import Signal
 from tests.simulation.function import ARN, Delivery, Invocation
 from tests.simulation.network import error
@@ -212,7 +212,7 @@ class Stack:
 
     def _begin(self, kind: str) -> Operation:
         servers = self._world.transfer.servers.values()
-        found = {server.server_id: STABLE[server.state] for server in servers}
+        found = {server.server_id: server.state for server in servers}
         operation = Operation(self, kind, self._world.clock.now(), found)
         self._world.operations.append(operation)
         return operation

@@ -17,7 +17,7 @@ from greenlet import getcurrent
 
 from handler.aws import Aws
 from handler.cloudformation import Provider
-from handler.machine import State
+from handler.machine import State, Step
 from tests.simulation.clock import Task
 from tests.simulation.transfer import ACCOUNT, REGION, Command, Server
 
@@ -51,6 +51,8 @@ class Invocation:
     ended_s: float = float("inf")
     ending: str = ""
     reads: list[tuple[float, Server, State]] = field(default_factory=list)
+    given: list[Step] = field(default_factory=list)
+    # Those of them that reached AWS.
     commands: list[Command] = field(default_factory=list)
     answers: list[tuple[float, bytes]] = field(default_factory=list)
     puts_failed: list[float] = field(default_factory=list)

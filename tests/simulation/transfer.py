@@ -84,17 +84,24 @@ class Transfer:
             world.clock.at(at_s, self._disturb)
 
     def describe_server(self, ServerId: str) -> dict[str, Any]:
-        return self._world.network.call("transfer", "DescribeServer", lambda: self._read(ServerId))
+        world, invocation = self._world, getcurrent().owner
+        server, state = world.network.call(
+            "transfer", "DescribeServer", lambda: self._read(ServerId)
+        )
+        invocation.reads.append((world.clock.now(), server, state))
+        world.count_branch(invocation, state)
+        world.note(invocation, "reads %s: %s", server, state)
+        return {"Server": {"Arn": server.arn, "ServerId": ServerId, "State": str(state)}}
 
     def start_server(self, ServerId: str) -> None:
-        self._world.network.call(
-            "transfer", "StartServer", lambda: self._command(ServerId, Step.START)
-        )
+        self._give(ServerId, Step.START)
 
     def stop_server(self, ServerId: str) -> None:
-        self._world.network.call(
-            "transfer", "StopServer", lambda: self._command(ServerId, Step.STOP)
-        )
+        self._give(ServerId, Step.STOP)
+
+    def _give(self, server_id: str, step: Step) -> None:
+        getcurrent().owner.given.append(step)
+        self._world.network.call("transfer", step, lambda: self._command(server_id, step))
 
     def _server(self, server_id: str, operation: str, *, at_s: float) -> Server:
         server = self.servers.get(server_id)
@@ -102,15 +109,11 @@ class Transfer:
             raise error("transfer", operation, "ResourceNotFoundException")
         return server
 
-    def _read(self, server_id: str) -> dict[str, Any]:
-        world, invocation = self._world, getcurrent().owner
+    def _read(self, server_id: str) -> tuple[Server, State]:
+        world = self._world
         of_s = world.clock.now() - world.rng.uniform(0, world.knobs.lag_s)
         server = self._server(server_id, "DescribeServer", at_s=of_s)
-        state = server.state_at(of_s)
-        invocation.reads.append((world.clock.now(), server, state))
-        world.count_branch(invocation, state)
-        world.note(invocation, "reads %s: %s", server, state)
-        return {"Server": {"Arn": server.arn, "ServerId": server_id, "State": str(state)}}
+        return server, server.state_at(of_s)
 
     def _command(self, server_id: str, step: Step) -> None:
         world, invocation = self._world, getcurrent().owner
@@ -118,9 +121,8 @@ class Transfer:
         (during, settled, _), knobs = _MOVES[step], world.knobs
         refused = knobs.under_way == "refuse" and server.state in _UNDER_WAY
         refused |= knobs.strict and step is Step.STOP and server.state is settled
-        read_s, _, observed = next(
-            (read for read in reversed(invocation.reads) if read[1] is server), (0, server, None)
-        )
+        reads = [read for i in invocation.line() for read in i.reads if read[1] is server]
+        read_s, _, observed = reads[-1] if reads else (0, server, None)
         since_s, found = server.history[-1]
         command = Command(
             world.clock.now(), step, server, observed, read_s, found, since_s, not refused
