@@ -101,5 +101,5 @@ def _violation(error: ValidationError) -> str:
 
 def _near(word: object, known: Iterable[str]) -> str:
     folded = {name.casefold(): name for name in known}
-    matches = difflib.get_close_matches(str(word)[:80].casefold(), folded, n=1)
+    matches = difflib.get_close_matches(str(word).casefold(), folded)
     return f"; did you mean {folded[matches[0]]}?" if matches else ""

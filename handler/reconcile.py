@@ -174,7 +174,7 @@ def _pause_s(elapsed_s: float) -> float:
     """Return how long to wait before the next look, given the time since the command.
 
     Nothing settles in the first seconds, so a look a second is plenty there. From then on a look
-    each time 1.8% longer has passed, and each 1.8 s at least, notices every end at most that
+    each time 1.8% longer has passed, until they are 1.8 s apart, notices every end at most that
     late, in the fewest looks.
     """
     return FIRST_PAUSE_S if elapsed_s < QUIET_S else LATENESS * min(elapsed_s, LATENESS_GROWS_S)
