@@ -1,1 +1,1 @@
-"""Figures to judge the provider by, each measured beside what one would pick instead: make bench."""
+"""Figures to judge the provider by, beside what one would pick instead: make bench."""

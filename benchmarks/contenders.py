@@ -34,12 +34,15 @@ class Outcome:
     at_s: float = 0
 
 
+Stop = Callable[[Run], Outcome]
+
+
 @dataclass(frozen=True)
 class Contender:
     """Somebody who stops one server and says when it is done."""
 
     name: str
-    stop: Callable[[Run], Outcome]
+    stop: Stop
     on_lambda: bool = True
     # How many servers it works on at once, however many there are.
     at_once: int = 1_000
@@ -130,11 +133,11 @@ def _state(answer: dict[str, Any]) -> str:
     return str(answer["Server"]["State"])
 
 
-class _Handler(CfnResource):  # type: ignore[misc] # crhelper ships no types
+class _Handler(CfnResource):
     """A plain crhelper function, which stops the server on Create; the real crhelper 2."""
 
     def __init__(self, run: Run, polling_interval: int = 2) -> None:
-        super().__init__("INFO", polling_interval=polling_interval, sleep_on_delete=0)
+        super().__init__(log_level="INFO", polling_interval=polling_interval, sleep_on_delete=0)
         self.run, self.outcome, self.rule = run, Outcome(), ""
         # Its own clients are made in its constructor, unless AWS_SAM_LOCAL is set.
         self._sam_local, self._lambda_client, self._events_client = None, self, self
@@ -174,7 +177,7 @@ class _Handler(CfnResource):  # type: ignore[misc] # crhelper ships no types
         self.run.other_call("DeleteRule")
 
 
-def crhelper_polling(minutes: int) -> Callable[[Run], Outcome]:
+def crhelper_polling(minutes: int) -> Stop:
     """Poll as crhelper does: crhelper/resource_helper.py, 2 minutes unless told otherwise.
 
     A rule's rate counts from a moment of EventBridge's own, so the first poll may come at once or
@@ -208,7 +211,7 @@ _WAITERS = WaiterModel(Loader().load_service_model("transfer", "waiters-2"))
 
 
 def boto3_waiter(run: Run) -> Outcome:
-    """Wait with boto3's `server_offline` in a crhelper function: the real waiter, of the real model.
+    """Wait with boto3's real `server_offline`, in a crhelper function.
 
     botocore/data/transfer/2018-11-05/waiters-2.json: every 30 s. What it sleeps is slept between
     its calls, on the virtual clock; where Lambda's 15 minutes end, so does the function.
@@ -227,7 +230,7 @@ def boto3_waiter(run: Run) -> Outcome:
         run.clock.sleep(pause_s)
         return look(**arguments)
 
-    @helper.create  # type: ignore[untyped-decorator]
+    @helper.create
     def stop_and_wait(event: Any, context: Any) -> str:
         helper.stop(event, context)
         waiter = Waiter("ServerOffline", config, NormalizedOperationMethod(later))
@@ -338,7 +341,7 @@ def aws_handler(run: Run) -> Outcome:
                     elif next(callbacks, None) is None:
                         raise
                     else:
-                        pause_s = float(str(error.response["RetryAfterSeconds"]))  # type: ignore[typeddict-item]
+                        pause_s = float(str(error.response["RetryAfterSeconds"]))
                 run.clock.sleep(pause_s)
 
     try:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from threading import Lock, Thread
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -25,35 +25,10 @@ USD_PER_INVOCATION = 0.20 / 1e6
 USD_PER_STATE_TRANSITION = 0.025 / 1e3
 
 
-class Clock(Protocol):
-    """Seconds since the epoch, which pass while somebody sleeps."""
+class Clock:
+    """A clock that moves while everybody sleeps; each task has a thread, of which one runs.
 
-    def now(self) -> float:
-        """Tell the time."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-
-
-class LoneClock:
-    """A clock for one at a time."""
-
-    def __init__(self) -> None:
-        self._now_s = 1_700_000_000.0
-
-    def now(self) -> float:
-        """Tell the time."""
-        return self._now_s
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self._now_s += seconds
-
-
-class SharedClock:
-    """A clock for many at once, in threads of which exactly one runs: whoever wakes first.
-
-    The order is the same in every run.
+    Who wakes first goes on, so the order is the same in every run.
     """
 
     def __init__(self) -> None:
@@ -128,7 +103,7 @@ class Bill:
 
 
 class Api:
-    """The Transfer API, shaped like boto3's client: every server is ONLINE, and stops in `stop_s`."""
+    """The Transfer API: every server is ONLINE at first, and takes `stop_s` to stop."""
 
     def __init__(self, clock: Clock, stop_s: float, throttle: Throttle | None = None) -> None:
         self._clock, self._stop_s = clock, stop_s
@@ -180,11 +155,11 @@ class Run:
 
     def describe_server(self, ServerId: str = "") -> dict[str, Any]:  # noqa: N803 - boto3's name
         """Call DescribeServer, as boto3's client does."""
-        return self._called("DescribeServer", self.api.describe_server, ServerId)
+        return dict(self._called("DescribeServer", self.api.describe_server, ServerId))
 
     def stop_server(self, ServerId: str = "") -> dict[str, Any]:  # noqa: N803 - boto3's name
         """Call StopServer, as boto3's client does."""
-        return self._called("StopServer", self.api.stop_server, ServerId)
+        return dict(self._called("StopServer", self.api.stop_server, ServerId))
 
     def other_call(self, operation: str, answer: Any = None) -> Any:
         """Make a call to another API, which answers this."""
