@@ -65,13 +65,13 @@ $(VENV)-sam/.ready-$(SAM_CLI):
 	@touch $@
 
 build: $(VENV)-sam/.ready-$(SAM_CLI) ## the function's package, for AWS
-	PYTHON=$(CURDIR)/$(VENV)-sam/bin/python $(SAM) build
+	PYTHON="$(CURDIR)/$(VENV)-sam/bin/python" $(SAM) build
 
 deploy: build ## to the AWS account and region of your environment
 	$(SAM) deploy
 
 # SAM calls this one, and so does the local engine, with the packages that fit its machine.
-PACKAGES = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \
+PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 build-Provider:
 	cp -R handler schemas "$(ARTIFACTS_DIR)/"

@@ -18,7 +18,7 @@ from handler.reconcile import DeniedError, GoneError, RefusedError, UnavailableE
 
 # Nothing repeats below us: the loop has the deadline, and counts the commands.
 CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
-_PAUSES_S = (1, 4)
+PAUSES_S = (1, 4)
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException"}
 _DENIED = {"AccessDeniedException", "AccessDenied"}
 # Where the permission is not named after the operation.
@@ -66,10 +66,15 @@ class Aws:
             raise RefusedError(f"{action}: {_words(error)}") from error
 
     def insist(
-        self, sleep: Callable[[float], None], service: str, operation: str, **arguments: Any
+        self,
+        sleep: Callable[[float], None],
+        service: str,
+        operation: str,
+        pauses_s: tuple[float, ...] = PAUSES_S,
+        **arguments: Any,
     ) -> Any:
-        """Call an operation up to three times, while it is unavailable."""
-        for pause_s in _PAUSES_S:
+        """Call an operation again after each pause, while it is unavailable."""
+        for pause_s in pauses_s:
             try:
                 return self.call(service, operation, **arguments)
             except UnavailableError:

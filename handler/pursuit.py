@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from handler.aws import Aws
-from handler.continuation import Memory, hand_over, recall
+from handler.continuation import LONGEST_TIMEOUT_S, Memory, hand_over, recall
 from handler.identity import Identity
 from handler.machine import STABLE, State
 from handler.reconcile import (
@@ -69,7 +69,9 @@ def pursue(
         return not memory.takes_back and invocation.now() - progress.began_s > LATE_S
 
     # Lambda may deliver an event again after it was answered and its stack went on.
-    is_stale = looks_only and is_late(progress) and not stack.awaits(progress.began_s, creates)
+    is_stale = (
+        looks_only and is_late(progress) and not stack.awaits(progress.began_s, creates=creates)
+    )
 
     def fix_id(progress: Progress) -> None:
         if introduces and progress.first:
@@ -116,7 +118,11 @@ def pursue(
                     return ending, replace(memory, progress=replace(progress, problem=str(error)))
             else:
                 return None
-        elif introduces and _has_changed(memory) and stack.has_given_up_since(memory.phase):
+        elif (
+            introduces
+            and _has_changed(memory)
+            and stack.has_given_up(memory.phase, creates=creates)
+        ):
             memory = Memory(_reverse(progress, invocation.now()), takes_back=True)
         else:
             if ending is Ending.DONE:
@@ -139,7 +145,8 @@ def _reverse(progress: Progress, now_s: float) -> Progress:
     return Progress(
         desired=_found(progress),
         began_s=now_s,
-        deadline_s=now_s + progress.deadline_s - progress.began_s,
+        # Nobody waits any more.
+        deadline_s=now_s + LONGEST_TIMEOUT_S,
         reverses=True,
         first=progress.first,
         last=progress.last,

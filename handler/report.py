@@ -9,7 +9,7 @@ from typing import Any
 
 from handler.reconcile import Ending, Progress
 
-# crhelper's limit, kept here since it would cut the beginning off.
+# A sentence for a person; only a declaration with many violations takes more.
 _LONGEST_REASON = 256
 
 ADVICE = {

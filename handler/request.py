@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from handler import declaration, identity, report
+from handler.aws import PAUSES_S
 from handler.continuation import recall
 from handler.declaration import Declaration, Home, InvalidDeclarationError
 from handler.identity import Identity
@@ -21,14 +22,18 @@ from handler.report import Answer
 from handler.server import TransferServer
 from handler.stack import Stack
 
-# Kept back of the ServiceTimeout and of each invocation: to hand over, to answer, to try again.
+# Kept back of the ServiceTimeout, to answer; and of each invocation, to hand over.
 _RESERVE_S = 60
+_HAND_OVER_S = 75
+# A deletion that has the time asks its stack more patiently: it has to know.
+_PATIENT_PAUSES_S = (1, 4, 8, 16, 32)
+_PATIENT_TIMEOUT_S = 600
 
 
 def until_s(context: Any, now_s: float) -> float:
     """Return when an invocation has to hand over, in seconds since the epoch."""
     remaining_s: float = context.get_remaining_time_in_millis() / 1000
-    return now_s + remaining_s - min(_RESERVE_S, remaining_s / 4)
+    return now_s + remaining_s - min(_HAND_OVER_S, remaining_s / 4)
 
 
 def carry_out(invocation: Invocation) -> Answer | None:
@@ -36,13 +41,15 @@ def carry_out(invocation: Invocation) -> Answer | None:
     event = invocation.event
     releases = event["RequestType"] == "Delete"
     given = identity.parse(event.get("PhysicalResourceId"))
-    stack = Stack(invocation.aws, event["StackId"], invocation.sleep)
     try:
         declared = declaration.parse(
             _mapping(event.get("ResourceProperties")), Home.of(invocation.function_arn)
         )
     except InvalidDeclarationError as error:
         return Answer(succeeded=releases, reason=str(error), outcome="invalid")
+    patient = releases and declared.timeout_s >= _PATIENT_TIMEOUT_S
+    pauses_s = _PATIENT_PAUSES_S if patient else PAUSES_S
+    stack = Stack(invocation.aws, event["StackId"], invocation.sleep, pauses_s)
     if not releases:
         return _declare(invocation, stack, declared, given)
     if given is None:

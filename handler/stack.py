@@ -7,7 +7,7 @@ cannot be read is "" or None.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from handler.aws import Aws
+from handler.aws import PAUSES_S, Aws
 from handler.identity import Identity, parse
 from handler.reconcile import RefusedError, UnavailableError
 
@@ -16,12 +16,19 @@ _CLOCKS_DIFFER_S = 2
 
 
 class Stack:
-    """One stack, read anew at each question."""
+    """One stack, read anew at each question; `pauses_s` lie between tries."""
 
-    def __init__(self, aws: Aws, stack_id: str, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        stack_id: str,
+        sleep: Callable[[float], None],
+        pauses_s: tuple[float, ...] = PAUSES_S,
+    ) -> None:
         self._aws = aws
         self._stack_id = stack_id
         self._sleep = sleep
+        self._pauses_s = pauses_s
 
     def phase(self) -> str:
         """Return what changes when the stack goes on to another operation."""
@@ -32,7 +39,7 @@ class Stack:
         """Tell whether the stack may still be in a phase, as far as both can be read."""
         return not phase or self.phase() in {"", phase}
 
-    def awaits(self, since_s: float, creates: bool) -> bool:  # noqa: FBT001 - a fact, no switch
+    def awaits(self, since_s: float, *, creates: bool) -> bool:
         """Tell whether the operation that sent a request then may still be under way."""
         stack = self._describe(self._stack_id)
         status, updated = stack.get("StackStatus", ""), stack.get("LastUpdatedTime")
@@ -40,10 +47,13 @@ class Stack:
             return not stack
         return status in _CREATING if creates else status.endswith("_IN_PROGRESS")
 
-    def has_given_up_since(self, phase: str) -> bool:
-        """Tell whether the stack rolls back, or is deleted, since it was in a phase."""
+    def has_given_up(self, phase: str, *, creates: bool) -> bool:
+        """Tell whether the stack rolls back or is deleted, unless it did so in the phase already.
+
+        No stack sends a Create in such a phase, so one that was in it at once came too late.
+        """
         now = self.phase()
-        return now != phase and ("ROLLBACK" in now or now.startswith("DELETE_"))
+        return (creates or now != phase) and ("ROLLBACK" in now or now.startswith("DELETE_"))
 
     def is_rolling_back(self) -> bool | None:
         """Tell whether what this deployment created is being undone.
@@ -53,7 +63,11 @@ class Stack:
         stack = self._describe(self._stack_id)
         while stack.get("StackStatus", "").startswith("DELETE_") and "ParentId" in stack:
             stack = self._describe(stack["ParentId"])
-        return "ROLLBACK" in stack["StackStatus"] if stack else None
+        if not stack:
+            return None
+        # With OnFailure: DELETE there is no rollback, only a deletion that says why.
+        why = stack.get("StackStatusReason") or ""
+        return "ROLLBACK" in stack["StackStatus"] or "failed to create" in why
 
     def declares_elsewhere(self, identity: Identity, logical_id: str) -> bool | None:
         """Tell whether the living stack declares the server by another resource than this one.
@@ -78,7 +92,10 @@ class Stack:
 
     def _read(self, operation: str, arguments: Mapping[str, str]) -> dict[str, Any]:
         try:
-            return dict(self._aws.insist(self._sleep, "cloudformation", operation, **arguments))
+            answer = self._aws.insist(
+                self._sleep, "cloudformation", operation, self._pauses_s, **arguments
+            )
+            return dict(answer)
         except (UnavailableError, RefusedError):
             return {}
 

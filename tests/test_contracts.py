@@ -9,6 +9,8 @@ import pytest
 from cfnlint.decode import decode_str
 from importlinter.cli import lint_imports
 
+from handler.aws import _Loader
+
 ROOT = Path(__file__).parent.parent
 HANDLER = sorted((ROOT / "handler").glob("*.py"))
 SERVICES = ("cloudformation", "lambda", "transfer")
@@ -32,6 +34,11 @@ def actions_in_code() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and node.value in operations
     }
+
+
+def test_a_client_can_be_made_for_exactly_the_services_that_are_called() -> None:
+    called = {action.partition(":")[0] for action in actions_in_code()}
+    assert called == set(_Loader().list_available_services("service-2")) == set(SERVICES)
 
 
 def statements() -> list[dict[str, Any]]:

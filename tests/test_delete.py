@@ -105,6 +105,23 @@ def test_restore_heeds_no_resource_that_is_no_successor(
     assert account.state is State.ONLINE
 
 
+@pytest.mark.parametrize("on_delete", ["RETAIN", "RESTORE"])
+def test_a_stack_that_is_deleted_because_its_creation_failed_is_rolled_back(
+    account: Account, on_delete: str
+) -> None:
+    """So it says with OnFailure: DELETE, which knows no rollback."""
+    account.emulator.set(start_s=60)
+    account.state = State.OFFLINE
+    account.cloudformation.stacks[STACK] = {
+        "StackStatus": "DELETE_IN_PROGRESS",
+        "StackStatusReason": "The following resource(s) failed to create: [Other]. Delete",
+    }
+    given = f"{account.server_id}:from-ONLINE"
+    event = {"DesiredState": "OFFLINE", "OnDelete": on_delete, "PhysicalResourceId": given}
+    assert account.send("Delete", **event)["Status"] == "SUCCESS"
+    assert account.state is State.ONLINE
+
+
 @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
 @pytest.mark.parametrize(
     "given", ["not-created", "demo-State-1ABCDEF", "s-0123456789abcdef0", "s-x:from-ONLINE"]
@@ -164,7 +181,7 @@ def test_restore_leaves_the_server_alone_where_a_successor_cannot_be_ruled_out(
 
 def test_a_throttled_description_of_the_stack_is_asked_for_again(account: Account) -> None:
     throttled = client_error("Throttling", 400, "DescribeStacks")
-    account.cloudformation.failures.extend([throttled, throttled])
+    account.cloudformation.failures.extend([throttled] * 5)
     delete(account, "ONLINE", "ROLLBACK_IN_PROGRESS")
     assert account.state is State.ONLINE
 

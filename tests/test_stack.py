@@ -121,12 +121,18 @@ def test_a_stack_that_cannot_be_read_may_await_anything() -> None:
 def test_a_stack_has_given_up_that_rolls_back_or_is_deleted_since(
     now: str, *, given_up: bool
 ) -> None:
-    assert stack(now).has_given_up_since("CREATE_IN_PROGRESS") is given_up
-    assert stack(now).has_given_up_since(now) is False
+    assert stack(now).has_given_up("CREATE_IN_PROGRESS", creates=False) is given_up
+    assert stack(now).has_given_up(now, creates=False) is False
+
+
+@pytest.mark.parametrize("phase", ["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", ""])
+def test_a_stack_that_rolls_back_never_waits_for_a_creation(phase: str) -> None:
+    assert stack("ROLLBACK_IN_PROGRESS").has_given_up(phase, creates=True) is True
+    assert stack("CREATE_IN_PROGRESS").has_given_up(phase, creates=True) is False
 
 
 def test_a_stack_that_cannot_be_read_has_not_given_up() -> None:
-    assert UNREAD.has_given_up_since("CREATE_IN_PROGRESS") is False
+    assert UNREAD.has_given_up("CREATE_IN_PROGRESS", creates=True) is False
 
 
 @pytest.mark.parametrize(
