@@ -290,6 +290,8 @@ class Stack:
     def _roll_back(
         self, operation: Operation, old: dict[str, Resource], changes: list[Request]
     ) -> None:
+        if self._world.knobs.rollback_is_update:
+            self._updated_s = self._world.clock.now()
         self._become("UPDATE_ROLLBACK_IN_PROGRESS")
         self._world.clock.sleep(self._world.rng.uniform(0.5, 10))
         updates = [r for r in changes if r.kind == "Update"]
@@ -396,7 +398,7 @@ class Stack:
         request.event["ResponseURL"] = url
         world.urls[url] = request
         world.note(self, "sends %s: %s on %s", request, request.wanted, request.spec.server)
-        world.function.deliver(Delivery(request, json.dumps(request.event), None))
+        world.function.deliver(Delivery(request, json.dumps(request.event)))
 
     def _exchange(self, requests: list[Request], cancelled_s: float = NEVER_S) -> bool:
         """Send requests, and wait until each is over; True if all succeeded.

@@ -32,11 +32,17 @@ _RETRIES_AFTER_S = (60, 120)
 
 @dataclass(eq=False)
 class Delivery:
-    """An event in Lambda's queue; `parent` is the invocation that sent it, if one did."""
+    """An event in Lambda's queue; `parent` is the invocation that sent it, if one did.
+
+    The rest is what the request had seen and done by then.
+    """
 
     request: "Request"
     payload: str
-    parent: "Invocation | None"
+    parent: "Invocation | None" = None
+    reads: tuple[tuple[float, Server, State], ...] = ()
+    given: tuple[Step, ...] = ()
+    commands: tuple[Command, ...] = ()
 
 
 @dataclass(eq=False)
@@ -59,13 +65,28 @@ class Invocation:
     acknowledged: bool = False
     stack_unread: bool = False
     handed_over: bool = False
-    # Whether one that it continues gave a command.
-    resumes: bool = False
 
     def line(self) -> "list[Invocation]":
         """Return it and those that it continues, the eldest first."""
         parent = self.delivery.parent
         return [*(parent.line() if parent else ()), self]
+
+    def all_reads(self) -> "list[tuple[float, Server, State]]":
+        """Return what it read, after what those had read that it continues."""
+        return [*self.delivery.reads, *self.reads]
+
+    def all_given(self) -> list[Step]:
+        """Return the commands that it gave, after theirs."""
+        return [*self.delivery.given, *self.given]
+
+    def all_commands(self) -> list[Command]:
+        """Return those that reached AWS."""
+        return [*self.delivery.commands, *self.commands]
+
+    def memory(self) -> Delivery | None:
+        """Return the eldest delivery with a memory in its line, if there is one."""
+        line = self.line()
+        return line[1].delivery if len(line) > 1 else None
 
     def __str__(self) -> str:
         return f"{self.delivery.request} i{self.number}"
@@ -131,10 +152,13 @@ class Function:
 
         def accept() -> None:
             self._world.note(invocation, "hands over to a new invocation")
-            invocation.handed_over = True
-            self.deliver(Delivery(invocation.delivery.request, Payload, invocation))
+            seen = (invocation.all_reads(), invocation.all_given(), invocation.all_commands())
+            self.deliver(
+                Delivery(invocation.delivery.request, Payload, invocation, *map(tuple, seen))
+            )
 
         self._world.network.call("lambda", "Invoke", accept)
+        invocation.handed_over = True
         return {"StatusCode": 202}
 
     def deliver(self, delivery: Delivery) -> None:
@@ -157,7 +181,6 @@ class Function:
     def _start(self, delivery: Delivery, attempt: int) -> None:
         world = self._world
         invocation = Invocation(len(self.invocations), delivery, attempt, world.clock.now())
-        invocation.resumes = any(elder.commands for elder in invocation.line())
         self.invocations.append(invocation)
         delivery.request.invocations.append(invocation)
         warm = self._idle and world.rng.random() < 0.8

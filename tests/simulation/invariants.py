@@ -19,7 +19,7 @@ from tests.simulation.world import World
 
 LIMITS = {}
 # The longest from a look at the stack to the command that depended on it.
-CHECKED_WITHIN_S = 20
+CHECKED_WITHIN_S = 60
 TARGET = {Step.START: State.ONLINE, Step.STOP: State.OFFLINE}
 _REASON = re.compile(
     r"(?P<server>s-\w+) is (?P<last>[A-Z_]+|in an unknown state)(, wanted (?P<wanted>\w+))?"
@@ -54,7 +54,8 @@ def _limit_lambda_late(request: Request) -> bool:
 
 
 def _limit_store_away(request: Request) -> bool:
-    return any(at_s < request.due_s for i in request.invocations for at_s in i.puts_failed)
+    tried = (i for i in request.invocations if i.ending != "returned")
+    return any(at_s < request.due_s for i in tried for at_s in i.puts_failed)
 
 
 def true_answers(world: World) -> Iterator[str]:
@@ -67,7 +68,7 @@ def true_answers(world: World) -> Iterator[str]:
             if (answer["Status"] == "SUCCESS") != (request.kind == "Delete"):
                 yield f"{invocation} answers {answer} to what is no declaration"
             continue
-        reads = [read for i in invocation.line() for read in i.reads if read[1] is request.spec.server]
+        reads = [r for r in invocation.all_reads() if r[1] is request.spec.server]
         last = reads[-1][2] if reads else None
         succeeded = answer["Status"] == "SUCCESS"
         if succeeded and request.kind != "Delete" and last is not request.wanted:
@@ -77,7 +78,7 @@ def true_answers(world: World) -> Iterator[str]:
             if not (succeeded and request.kind == "Delete"):
                 yield f"{invocation} gives a Reason that tells nothing: {answer['Reason']}"
             continue
-        given = [str(step) for i in invocation.line() for step in i.given]
+        given = [str(step) for step in invocation.all_given()]
         if told["server"] != request.spec.server.server_id:
             yield f"{invocation} names another server: {answer['Reason']}"
         if told["last"] != (last or "in an unknown state"):
@@ -97,17 +98,15 @@ def one_answer(world: World) -> Iterator[str]:
                 if answer[name] != request.event[name]:
                     yield f"{invocation} answers with {name} {answer[name]}"
         for (_, one, first), (_, other, second) in pairwise(answers):
+            ids = {identity.parse(answer["PhysicalResourceId"]) for answer in (first, second)}
+            ids -= {None, identity.parse(request.given)}
             if one is other and first != second:
                 yield f"{one} answers {first}, then {second}"
-            if _limit_delivered_twice(one, other):
-                continue
-            for name in ("Status", "PhysicalResourceId"):
-                if first[name] != second[name]:
-                    yield f"{request} has {name} {first[name]}, then {second[name]}"
-
-
-def _limit_delivered_twice(one: Invocation, other: Invocation) -> bool:
-    return one.line()[0] is not other.line()[0]
+            elif len(ids) > 1 and one.memory() and one.memory() is other.memory():
+                yield f"{one} and {other} answer two ids: {ids}"
+        for invocation in request.invocations:
+            if invocation.handed_over and invocation.answers:
+                yield f"{invocation} hands over, and answers"
 
 
 def stable_identity(world: World) -> Iterator[str]:
@@ -121,7 +120,7 @@ def stable_identity(world: World) -> Iterator[str]:
             if answered != given:
                 yield f"{invocation} changes the id {given} to {answered}"
         elif failed and answered == (given or "not-created"):
-            if any(c.accepted for i in invocation.line() for c in i.commands):
+            if any(c.accepted for c in invocation.all_commands()):
                 yield f"{invocation} gave a command, and answers the id {answered}"
         elif new is None or new.server_id != server_id:
             yield f"{invocation} answers the id {answered} for {server_id}"
@@ -134,9 +133,7 @@ def one_command(world: World) -> Iterator[str]:
     """
     for request in world.requests:
         for invocation in request.invocations:
-            if invocation.handed_over:
-                continue
-            steps = [c.step for i in invocation.line() for c in i.commands if c.accepted]
+            steps = [c.step for c in invocation.all_commands() if c.accepted]
             if len(steps) > 2 or (len(steps) == 2 and (steps[0] is steps[1] or request.kind == "Delete")):
                 yield f"{invocation} gives {steps}"
         for invocation in request.invocations:
@@ -177,6 +174,10 @@ def no_trace(world: World) -> Iterator[str]:
                 continue
             if any(_is_dead_letter(world, r) or _limit_stack_unread(r) for r in mine):
                 continue
+            if any(_limit_found_twice(r) for r in mine):
+                continue
+            if any(r.kind == "Delete" and not r.succeeded for r in mine):
+                continue
             if server.state not in (found, STABLE[found]):
                 yield (
                     f"{operation.stack} rolled back ({operation.kind}), and {server} is "
@@ -186,6 +187,11 @@ def no_trace(world: World) -> Iterator[str]:
 
 def _limit_stack_unread(request: Request) -> bool:
     return any(i.stack_unread for i in request.invocations)
+
+
+def _limit_found_twice(request: Request) -> bool:
+    firsts = [i for i in request.invocations if not i.delivery.parent]
+    return sum(bool(i.handed_over or i.given) for i in firsts) > 1
 
 
 def _touches(request: Request, server_id: str) -> bool:
@@ -200,7 +206,7 @@ def deletable(world: World) -> Iterator[str]:
             continue
         owed = request.operation.rolls_back or request.spec.on_delete == "RESTORE"
         server, at_s = request.spec.server, invocation.answers[-1][0]
-        reads = [read for i in invocation.line() for read in i.reads]
+        reads = invocation.all_reads()
         if not owed or request.wanted is None:
             yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
         elif server.gone_s < at_s - READ_LAG_S - 15 and reads and reads[-1][0] > server.gone_s:
@@ -218,14 +224,19 @@ def newer_wins(world: World) -> Iterator[str]:
                 continue
             for newer in world.requests[request.number + 1 :]:
                 if (
-                    newer.stack is request.stack
+                    _stack_id(newer) == _stack_id(request)
                     and newer.spec.server is server
                     and request.over_s <= newer.sent_s < command.at_s - CHECKED_WITHIN_S
+                    and (newer.operation is not request.operation or newer.logical_id == request.logical_id)
                     and _acts(newer)
                     and newer.wanted is not TARGET[command.step]
                 ):
                     late_s = command.at_s - newer.sent_s
                     yield f"{invocation} gives {command.step} {late_s:.0f} s after {newer}"
+
+
+def _stack_id(request: Request) -> str:
+    return str(request.event["StackId"])
 
 
 def _acts(request: Request) -> bool:
@@ -268,7 +279,7 @@ def declared_is_so(world: World) -> Iterator[str]:
         others = [
             r
             for r in world.requests
-            if r.stack is not request.stack
+            if _stack_id(r) != _stack_id(request)
             and _touches(r, server.server_id)
             and any(i.ended_s > request.sent_s for i in r.invocations)
         ]

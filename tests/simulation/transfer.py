@@ -121,7 +121,7 @@ class Transfer:
         (during, settled, _), knobs = _MOVES[step], world.knobs
         refused = knobs.under_way == "refuse" and server.state in _UNDER_WAY
         refused |= knobs.strict and step is Step.STOP and server.state is settled
-        reads = [read for i in invocation.line() for read in i.reads if read[1] is server]
+        reads = [read for read in invocation.all_reads() if read[1] is server]
         read_s, _, observed = reads[-1] if reads else (0, server, None)
         since_s, found = server.history[-1]
         command = Command(

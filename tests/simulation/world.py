@@ -51,6 +51,8 @@ class Knobs:
     dated: bool
     reuses_request_ids: bool
     honours_failed_id: bool
+    # Whether a rollback moves the stack's LastUpdatedTime.
+    rollback_is_update: bool
 
     @classmethod
     def draw(cls, rng: random.Random) -> "Knobs":
@@ -84,6 +86,7 @@ class Knobs:
             dated=rng.random() < 0.85,
             reuses_request_ids=rng.random() < 0.3,
             honours_failed_id=rng.random() < 0.5,
+            rollback_is_update=rng.random() < 0.5,
         )
 
 
@@ -138,8 +141,23 @@ class World:
     def count_branch(self, invocation: Invocation, observed: State) -> None:
         """Count the row of machine.TABLE that a read leads to."""
         if wanted := invocation.delivery.request.wanted:
-            after = invocation.resumes or invocation.commands
+            after = invocation.delivery.given or invocation.given
             self.branches[wanted, observed, "after" if after else "before"] += 1
+
+    def happened(self) -> Iterator[str]:
+        """Return the name of each thing that happened, for a count."""
+        for operation in self.operations:
+            ending = operation.ending.lower().replace("_", " ")
+            yield f"operations: {operation.kind}, {ending or 'under way'}"
+        for request in self.requests:
+            yield "requests"
+            yield f"requests: {request.kind}, {request.over or 'not sent'}"
+        for invocation in self.function.invocations:
+            yield "invocations"
+            yield f"invocations: {invocation.ending or 'frozen'}"
+            yield from ["reads"] * len(invocation.reads)
+            yield from [f"commands: {step}" for step in invocation.given]
+        yield from ["dead letters"] * len(self.function.dead_letters)
 
     def history(self) -> Iterator[str]:
         """Return what happened, line by line."""
