@@ -87,6 +87,7 @@ def lag(found: Waits) -> Section:
 def _lag_goals(found: Waits) -> list[Goal]:
     ours = {lengths: found[lengths, OURS.name, 0] for lengths in LENGTHS}
     others = [(lengths, name, found[lengths, name, 0]) for lengths in LENGTHS for name in NAMES[1:]]
+    real = [found[lengths, OURS.name, CALL_S] for lengths in LENGTHS]
     slowest_s = max(wait.lag_s for wait in ours.values())
     latest = max(wait.late for wait in ours.values())
     nearest = min(wait.lag_s / ours[lengths].lag_s for lengths, _, wait in others)
@@ -104,8 +105,17 @@ def _lag_goals(found: Waits) -> list[Goal]:
         if other.on_lambda
     }
     return [
-        Goal("a median lag of at most 1 s at every length", slowest_s <= 1, f"{slowest_s:.2f} s"),
-        Goal("at most 2% of the transition, 99% of the time", latest <= 0.02, f"{latest:.1%}"),
+        Goal(
+            "waiting alone, a median lag of at most 1 s at every length",
+            slowest_s <= 1,
+            f"{slowest_s:.2f} s, and {max(w.lag_s for w in real):.2f} s with calls of {CALL_S} s",
+        ),
+        Goal(
+            "waiting alone, at most 2% of the transition at the 99th percentile",
+            latest <= 0.02,
+            f"{latest:.1%}, and {max(w.late for w in real):.1%} with calls of {CALL_S} s, of which "
+            "the answer to a transition of 5 s takes two",
+        ),
         Goal(
             "a lower median lag than every contender's",
             nearest > 1,
@@ -119,7 +129,7 @@ def _lag_goals(found: Waits) -> list[Goal]:
         Goal(
             "cheaper than every Lambda-based contender",
             all(ratios[0] > 1 for ratios in costs.values()),
-            "; ".join(f"{n} costs {r[0]:.2g} to {r[-1]:.2g} of ours" for n, r in costs.items()),
+            "; ".join(f"{n} costs {r[0]:.3g} to {r[-1]:.3g} of ours" for n, r in costs.items()),
             "crhelper's polling does not run between its looks, one in a minute or two, and is "
             "late by half of that; whoever notices within a second pays for waiting.",
         ),
