@@ -50,11 +50,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """Groups of horizontal bars on one logarithmic scale; what is best is shortest."""
+    """Groups of horizontal bars; what is best is shortest. A logarithmic scale begins below 1."""
 
     title: str
     groups: Mapping[str, Sequence[Bar]]
-    least: float = 0.8
+    logarithmic: bool = False
 
     def drawn(self) -> str:
         """Return it as SVG."""
@@ -66,7 +66,7 @@ class Chart:
                 y += 24
             for bar in bars:
                 kind = "ours" if bar.ours else "other"
-                length = 4 + 330 * self._length(bar) / longest
+                length = 330 * self._length(bar) / longest
                 size = f'width="{length:.1f}" height="17" rx="2"'
                 parts.append(_text(210, y + 13, bar.name, f"name {kind}"))
                 parts.append(f'<rect x="218" y="{y}" {size} class="{kind}"/>')
@@ -76,7 +76,7 @@ class Chart:
         return _SVG.format(height=y + 6, title=escape(self.title), parts="\n".join(parts))
 
     def _length(self, bar: Bar) -> float:
-        return log(max(bar.value, self.least) / self.least)
+        return log(bar.value / 0.8) if self.logarithmic else bar.value
 
 
 def _text(x: float, y: float, text: str, kind: str) -> str:

@@ -125,21 +125,18 @@ Measured = dict[str, dict[str, list[Process]]]
 
 
 def measure(rounds: int, progress: Callable[[], object] = lambda: None) -> Measured:
-    """Run every program to each of its stages, once a round and once before that."""
+    """Run every program to each of its stages, once a round."""
     found: Measured = {stage: {name: [] for name in PROGRAMS} for stage in STAGES}
     random = Random(1)
     runs = [(i, stage, name) for i, stage in enumerate(STAGES) for name in PROGRAMS]
     with Emulator() as emulator, _Answers() as answers:
         environment = _environment(emulator, answers)
-        for round_ in range(rounds + 1):
+        for _ in range(rounds):
             random.shuffle(runs)
             for i, stage, name in runs:
-                process = _run(PROGRAMS[name][i], environment)
-                # The first round finds files uncached, and modules not compiled.
-                if round_:
-                    found[stage][name].append(process)
+                found[stage][name].append(_run(PROGRAMS[name][i], environment))
             progress()
-    expected = (rounds + 1) * len(PROGRAMS)
+    expected = rounds * len(PROGRAMS)
     if answers.succeeded != expected:
         raise RuntimeError(f"{answers.succeeded} answers were a SUCCESS, of {expected}")
     return found
