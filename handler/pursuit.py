@@ -21,7 +21,7 @@ from handler.reconcile import (
     reconcile,
 )
 from handler.server import TransferServer
-from handler.stack import Stack
+from handler.stack import Stack, sends_creates
 
 # A request that is older than this before its command may not be awaited any more.
 LATE_S = 10
@@ -100,6 +100,8 @@ def pursue(
         goes_on = ending is Ending.OUT_OF_TIME or (ending is Ending.PAUSED and not out_of_turn)
         if goes_on and looks_only and not progress.command:
             memory = replace(memory, phase=stack.phase())
+            if creates and memory.phase and not sends_creates(memory.phase):
+                return Ending.PAUSED, memory
         if ending is Ending.OUT_OF_TIME and looks_only:
             looks_only = False
             invocation.sleep(FIRST_PAUSE_S)
@@ -121,7 +123,7 @@ def pursue(
         elif (
             introduces
             and _has_changed(memory)
-            and stack.has_given_up(memory.phase, creates=creates)
+            and stack.has_given_up(memory.phase, commanded=progress.command is not None)
         ):
             memory = Memory(_reverse(progress, invocation.now()), takes_back=True)
         else:

@@ -103,9 +103,10 @@ def _pursue(
         return None
     ending, memory = ended
     done = ending is Ending.DONE
-    gone = ending is Ending.GONE and invocation.event["RequestType"] == "Delete"
+    releases = invocation.event["RequestType"] == "Delete"
+    moot = releases and ending in {Ending.GONE, Ending.PAUSED}
     return Answer(
-        succeeded=(done and not memory.takes_back) or gone,
+        succeeded=(done and not memory.takes_back) or moot,
         reason=report.reason(
             server_id,
             ending,

@@ -11,7 +11,6 @@ from handler.aws import PAUSES_S, Aws
 from handler.identity import Identity, parse
 from handler.reconcile import RefusedError, UnavailableError
 
-_CREATING = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 _CLOCKS_DIFFER_S = 2
 
 
@@ -45,15 +44,18 @@ class Stack:
         status, updated = stack.get("StackStatus", ""), stack.get("LastUpdatedTime")
         if not stack or (updated and updated.timestamp() > since_s + _CLOCKS_DIFFER_S):
             return not stack
-        return status in _CREATING if creates else status.endswith("_IN_PROGRESS")
+        return sends_creates(status) if creates else status.endswith("_IN_PROGRESS")
 
-    def has_given_up(self, phase: str, *, creates: bool) -> bool:
-        """Tell whether the stack rolls back or is deleted, unless it did so in the phase already.
+    def has_given_up(self, phase: str, *, commanded: bool) -> bool:
+        """Tell whether the operation that was in a phase is rolled back, or its stack deleted.
 
-        No stack sends a Create in such a phase, so one that was in it at once came too late.
+        A deleted stack may have been complete before, so that counts for our own command only.
         """
         now = self.phase()
-        return (creates or now != phase) and ("ROLLBACK" in now or now.startswith("DELETE_"))
+        if now.startswith("DELETE_"):
+            return commanded
+        rollback = "ROLLBACK_" if phase.startswith("CREATE_") else "UPDATE_ROLLBACK_"
+        return now.startswith(rollback) and now != phase
 
     def is_rolling_back(self) -> bool | None:
         """Tell whether what this deployment created is being undone.
@@ -98,6 +100,11 @@ class Stack:
             return dict(answer)
         except (UnavailableError, RefusedError):
             return {}
+
+
+def sends_creates(phase: str) -> bool:
+    """Tell whether a stack in this phase may have sent a Create."""
+    return phase.startswith(("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"))
 
 
 def _succeeds(other: Mapping[str, Any], identity: Identity, logical_id: str) -> bool:

@@ -137,6 +137,8 @@ def test_a_creation_whose_stack_rolled_back_meanwhile_takes_its_command_back(
 ) -> None:
     """CloudFormation gave up waiting, and deleted an id that it made up itself."""
     account.emulator.set(stop_s=60, start_s=60, stop_failures=stop_failures)
+    before = {"UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_IN_PROGRESS"}.get(status, "CREATE_IN_PROGRESS")
+    account.cloudformation.stacks[STACK] = {"StackStatus": before}
     account.invoke(account.request("Create", DesiredState="OFFLINE"))
     account.cloudformation.stacks[STACK] = {"StackStatus": status}
     account.invoke(account.lambda_.queue.popleft())
@@ -319,3 +321,20 @@ def test_a_stack_deleted_meanwhile_waits_for_nobody_either(account: Account) -> 
     account.invoke(account.lambda_.queue.popleft())
     assert account.commands == ["StopServer", "StartServer"]
     assert account.state is State.ONLINE
+
+
+def test_a_creation_cancelled_before_its_first_look_commands_nothing(account: Account) -> None:
+    account.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_IN_PROGRESS"}
+    answer = account.send("Create", DesiredState="OFFLINE")
+    assert answer["Status"] == "FAILED"
+    assert answer["PhysicalResourceId"] == "not-created"
+    assert (account.commands, account.lambda_.invocations) == ([], [])
+
+
+def test_a_deletion_that_its_stack_no_longer_awaits_blocks_nothing(account: Account) -> None:
+    account.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_COMPLETE"}
+    given = f"{account.server_id}:from-OFFLINE"
+    event = account.request("Delete", DesiredState="ONLINE", PhysicalResourceId=given)
+    event["ResponseURL"] += "&X-Amz-Date=20231114T222500Z"
+    assert account.settle(event)["Status"] == "SUCCESS"
+    assert account.commands == []

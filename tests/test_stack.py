@@ -106,33 +106,34 @@ def test_a_stack_that_cannot_be_read_may_await_anything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "given_up"),
+    ("phase", "now", "given_up"),
     [
-        ("ROLLBACK_IN_PROGRESS", True),
-        ("UPDATE_ROLLBACK_COMPLETE", True),
-        ("DELETE_IN_PROGRESS", True),
-        ("DELETE_COMPLETE", True),
-        ("CREATE_IN_PROGRESS", False),
-        ("CREATE_COMPLETE", False),
-        (CLEANUP, False),
-        ("IMPORT_DELETE_IN_PROGRESS", False),
+        ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", True),
+        ("CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE", True),
+        ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", False),
+        ("CREATE_IN_PROGRESS", "CREATE_COMPLETE", False),
+        ("CREATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", False),
+        ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", True),
+        ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", True),
+        ("UPDATE_IN_PROGRESS", CLEANUP, False),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", False),
     ],
 )
-def test_a_stack_has_given_up_that_rolls_back_or_is_deleted_since(
-    now: str, *, given_up: bool
+@pytest.mark.parametrize("commanded", [True, False])
+def test_a_stack_has_given_up_what_it_rolls_back(
+    phase: str, now: str, *, given_up: bool, commanded: bool
 ) -> None:
-    assert stack(now).has_given_up("CREATE_IN_PROGRESS", creates=False) is given_up
-    assert stack(now).has_given_up(now, creates=False) is False
+    assert stack(now).has_given_up(phase, commanded=commanded) is given_up
 
 
-@pytest.mark.parametrize("phase", ["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", ""])
-def test_a_stack_that_rolls_back_never_waits_for_a_creation(phase: str) -> None:
-    assert stack("ROLLBACK_IN_PROGRESS").has_given_up(phase, creates=True) is True
-    assert stack("CREATE_IN_PROGRESS").has_given_up(phase, creates=True) is False
+@pytest.mark.parametrize("now", ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
+def test_a_deleted_stack_has_given_up_our_own_command(now: str) -> None:
+    assert stack(now).has_given_up("CREATE_IN_PROGRESS", commanded=True) is True
+    assert stack(now).has_given_up("CREATE_IN_PROGRESS", commanded=False) is False
 
 
 def test_a_stack_that_cannot_be_read_has_not_given_up() -> None:
-    assert UNREAD.has_given_up("CREATE_IN_PROGRESS", creates=True) is False
+    assert UNREAD.has_given_up("CREATE_IN_PROGRESS", commanded=True) is False
 
 
 @pytest.mark.parametrize(
