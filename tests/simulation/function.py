@@ -62,6 +62,8 @@ class Invocation:
     commands: list[Command] = field(default_factory=list)
     answers: list[tuple[float, bytes]] = field(default_factory=list)
     puts_failed: list[float] = field(default_factory=list)
+    # When a call ended to which nothing answered.
+    stalls: list[float] = field(default_factory=list)
     acknowledged: bool = False
     stack_unread: bool = False
     handed_over: bool = False

@@ -146,6 +146,8 @@ class Network:
         if arrives:
             perform()
         world.clock.sleep(takes_s)
+        if takes_s:
+            getcurrent().owner.stalls.append(world.clock.now())
         raise exception()
 
     def _has_token(self) -> bool:

@@ -1,0 +1,147 @@
+"""What nobody can know or mend, and so no invariant asks for: the README quotes these.
+
+Each limit is a predicate; its docstring is what a user is told.
+"""
+
+import json
+from collections.abc import Callable
+
+from handler.reconcile import READ_LAG_S
+from tests.simulation.cloudformation import Request
+from tests.simulation.function import Invocation
+from tests.simulation.transfer import Command, Server
+from tests.simulation.world import World
+
+
+def lambda_came_late(request: Request) -> bool:
+    """Lambda delivered, or tried again, when the time of the request was over.
+
+    The answer comes then, too late for CloudFormation.
+    """
+    reserve_s = min(60, request.spec.timeout_s / 4)
+    last_s = request.due_s - reserve_s
+    return not any(
+        i.ending != "killed" and i.began_s < last_s < i.ended_s for i in request.invocations
+    )
+
+
+def store_was_away(request: Request) -> bool:
+    """The response store refused the answer until the time was over.
+
+    Lambda tries the request again twice, and then the dead-letter queue has it.
+    """
+    tried = (i for i in request.invocations if i.ending != "returned")
+    return any(at_s < request.due_s for i in tried for at_s in i.puts_failed)
+
+
+def timeout_is_short(request: Request) -> bool:
+    """A ServiceTimeout under four minutes leaves no room for calls that nothing answers.
+
+    Each takes up to ten seconds.
+    """
+    stalls = (at_s for i in request.invocations for at_s in i.stalls)
+    return request.spec.timeout_s < 240 and any(at_s > request.due_s - 60 for at_s in stalls)
+
+
+def sending_is_unknown(request: Request) -> bool:
+    """A ResponseURL without X-Amz-Date hides when a request was sent.
+
+    Time counts then from the first invocation that was not killed.
+    """
+    on_time = any(i.began_s < request.sent_s + 5 and i.attempt == 0 for i in request.invocations)
+    killed = any(i.ending != "returned" for i in request.invocations)
+    return not request.dated and (killed or not on_time)
+
+
+def is_dead_letter(world: World, request: Request) -> bool:
+    """Lambda lost every delivery: the dead-letter queue has the request."""
+    return any(delivery.request is request for delivery in world.function.dead_letters)
+
+
+def stack_was_unread(request: Request) -> bool:
+    """A stack that cannot be read tells of no rollback, and of no newer deployment.
+
+    The role lacks the permission, or CloudFormation's API does not answer for a minute.
+    """
+    return any(i.stack_unread for i in request.invocations)
+
+
+def found_twice(request: Request) -> bool:
+    """Two deliveries of the first event, neither of which knows of the other.
+
+    The second may take for the state found what the first has changed already.
+    """
+    first = [i for i in request.invocations if not i.delivery.parent]
+    return sum(bool(i.reads) for i in first) > 1
+
+
+def found_behind_lag(server: Server, began_s: float) -> bool:
+    """A server that changed less than 15 s before is found in the state that it had until then."""
+    return any(began_s - READ_LAG_S < at_s < began_s for at_s, _ in server.history)
+
+
+def could_not_come_back(request: Request) -> bool:
+    """A cancelled request that could not take its command back; its Reason says so, in the log.
+
+    So too a replacement that failed after its command, where CloudFormation goes by the old id.
+    """
+    for invocation in request.invocations:
+        for _, body in invocation.answers:
+            answer = json.loads(body)
+            if answer["Status"] == "FAILED" and ", wanted " in answer["Reason"]:
+                ignored = not request.world.knobs.honours_failed_id and request.kind == "Update"
+                if answer != request.accepted or ignored:
+                    return any(i.given for i in request.invocations)
+    return False
+
+
+def several_declare(requests: list[Request]) -> bool:
+    """Several resources declare one server in a deployment: each finds what the other did."""
+    return len({request.logical_id for request in requests}) > 1
+
+
+def another_stack(request: Request, other: Request) -> bool:
+    """Another stack declares the same server, or the same template deployed anew does.
+
+    The last word wins: stacks do not know of each other.
+    """
+    return bool(request.event["StackId"] != other.event["StackId"])
+
+
+def age_is_unknown(invocation: Invocation) -> bool:
+    """A late delivery is not noticed without X-Amz-Date, or where the stack cannot be read."""
+    unread = any(i.stack_unread for i in invocation.line())
+    return unread or not invocation.delivery.request.dated
+
+
+def phase_is_the_same(invocation: Invocation, newer: Request) -> bool:
+    """An Update first delivered while that very update rolls back looks like the rollback's own."""
+    request = invocation.delivery.request
+    is_late = request.kind == "Update" and invocation.memory() is None
+    return is_late and newer.operation is request.operation
+
+
+def undone_unseen(invocation: Invocation, one: Command, other: Command) -> bool:
+    """A command that nothing acknowledged, undone by another before it was seen, is repeated."""
+    return one.server.disturbed_s > one.at_s or any(
+        by is not invocation and one.at_s < command.at_s < other.at_s
+        for by, command in one.server.commands
+    )
+
+
+LIMITS: tuple[Callable[..., bool], ...] = (
+    lambda_came_late,
+    store_was_away,
+    timeout_is_short,
+    sending_is_unknown,
+    is_dead_letter,
+    stack_was_unread,
+    found_twice,
+    found_behind_lag,
+    could_not_come_back,
+    several_declare,
+    another_stack,
+    age_is_unknown,
+    phase_is_the_same,
+    undone_unseen,
+)
