@@ -72,14 +72,17 @@ def run(
     progress: Progress = REQUEST,
     until_s: float = inf,
     may_command: Callable[[Progress], bool] = lambda _: True,
+    step_s: float | None = None,
+    server_id: str = "",
 ) -> Run:
     script, clock = Script(deque(looks), deque(answers)), Clock()
+    script.server_id = server_id or script.server_id
     clock.now_s = BEGAN_S
     ending, progress = reconcile(
         script,
         progress,
         now=clock.now,
-        sleep=clock.sleep,
+        sleep=clock.sleep if step_s is None else lambda _: clock.sleep(step_s),
         until_s=until_s,
         may_command=may_command,
     )
@@ -142,7 +145,7 @@ def test_it_backs_off_while_aws_is_unavailable_and_no_longer() -> None:
     assert waits.progress.polls == 2
 
 
-@pytest.mark.parametrize(("asked_s", "slept_s"), [(1, 1), (40, 40), (1_000, 60)])
+@pytest.mark.parametrize(("asked_s", "slept_s"), [(0.5, 0.5), (1, 1), (40, 40), (1_000, 60)])
 def test_it_waits_as_long_as_aws_asks_for_up_to_a_minute(asked_s: float, slept_s: float) -> None:
     assert_spread(run(throttled(asked_s), OFFLINE).slept_s, [slept_s])
 
@@ -196,6 +199,33 @@ def test_a_put_off_command_asks_for_permission_again_after_the_lag() -> None:
 
     run(ONLINE, OFFLINE, answers=(throttled(4),) * 5, may_command=may_command)
     assert len(asked_at) == 2
+
+
+def test_a_put_off_command_goes_by_what_was_seen_for_a_minute_and_no_longer() -> None:
+    again = run(ONLINE, OFFLINE, answers=(throttled(),) * 2, step_s=30)
+    assert (again.ending, again.commands, again.spent_s) == (Ending.DONE, [Step.STOP] * 3, 90)
+    looked = run(ONLINE, OFFLINE, answers=(throttled(),) * 2, step_s=30.1)
+    assert (looked.ending, looked.commands) == (Ending.DONE, [Step.STOP] * 2)
+
+
+def test_a_permission_holds_as_long_as_a_read_may_lag() -> None:
+    asked: list[Progress] = []
+
+    def may_command(progress: Progress) -> bool:
+        asked.append(progress)
+        return True
+
+    run(ONLINE, OFFLINE, answers=(throttled(),), may_command=may_command, step_s=15)
+    assert len(asked) == 1
+    run(ONLINE, OFFLINE, answers=(throttled(),), may_command=may_command, step_s=15.1)
+    assert len(asked) == 3
+
+
+def test_pauses_are_spread_by_server_and_time_and_can_be_repeated() -> None:
+    one = run(BUSY, BUSY, BUSY, OFFLINE, server_id="s-1").slept_s
+    assert run(BUSY, BUSY, BUSY, OFFLINE, server_id="s-1").slept_s == one
+    assert run(BUSY, BUSY, BUSY, OFFLINE, server_id="s-2").slept_s != one
+    assert len({pause_s / 2**number for number, pause_s in enumerate(one, 1)}) == 3
 
 
 def test_an_unavailability_asks_for_no_time_of_its_own() -> None:
