@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test bench mutants docs up picture build deploy lock clean build-Provider
+.PHONY: help setup run test simulate bench mutants docs up picture build deploy lock clean build-Provider
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: setup ## lint, types, and every test, with full coverage of handler/
 mutants: setup ## break handler/ in every small way, and see whether a test notices
 	@rm -rf mutants
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants
+
+simulate: setup ## SEEDS=N histories on its worst days, or a trace of one: SEED=n
+	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000))
 
 bench: setup ## measure it beside what one would pick instead; about four minutes
 	@$(BIN)/python -m benchmarks

@@ -85,7 +85,7 @@ def pursue(
         fix_id(progress)
         return True
 
-    if memory.progress.command or memory.takes_back:
+    if recalled and kept:
         fix_id(memory.progress)
     while True:
         ending, progress = reconcile(

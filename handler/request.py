@@ -82,7 +82,8 @@ def _release(
             outcome="retained",
             server_id=given.server_id,
         )
-    progress = _progress(invocation, declared, given.found)
+    reverses = given.found is not declared.desired
+    progress = _progress(invocation, declared, given.found, reverses=reverses)
     return _pursue(invocation, stack, given.server_id, progress, introduces=False)
 
 

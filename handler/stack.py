@@ -69,16 +69,24 @@ class Stack:
             return None
         # With OnFailure: DELETE there is no rollback, only a deletion that says why.
         why = stack.get("StackStatusReason") or ""
-        return "ROLLBACK" in stack["StackStatus"] or "failed to create" in why
+        status = stack["StackStatus"]
+        return status.endswith("_IN_PROGRESS") and (
+            "ROLLBACK" in status or "failed to create" in why
+        )
 
     def declares_elsewhere(self, identity: Identity, logical_id: str) -> bool | None:
         """Tell whether the living stack declares the server by another resource than this one.
 
-        Clean-up deletes a renamed or replaced resource after its successor was made.
+        Clean-up deletes a renamed or replaced resource after its successor was made. When it is
+        over, whoever comes late finds everything declared elsewhere.
         """
         phase = self.phase()
-        if not phase.startswith("UPDATE_COMPLETE_CLEANUP"):
-            return False if phase else None
+        if not phase:
+            return None
+        if phase.startswith("DELETE_"):
+            return False
+        if "_IN_PROGRESS" not in phase:
+            return True
         arguments = {"StackName": self._stack_id}
         while "StackResourceSummaries" in (page := self._read("ListStackResources", arguments)):
             if any(_succeeds(o, identity, logical_id) for o in page["StackResourceSummaries"]):

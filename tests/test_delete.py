@@ -195,3 +195,23 @@ def test_a_rolled_back_creation_leaves_no_trace(account: Account) -> None:
     answer = account.send("Delete", DesiredState="OFFLINE", PhysicalResourceId=given)
     assert answer["Status"] == "SUCCESS"
     assert account.state is State.ONLINE
+
+
+def test_a_restoration_does_not_believe_a_first_look_that_shows_what_was_found(
+    account: Account,
+) -> None:
+    """The read may lag behind the command that is to be undone."""
+    account.emulator.set(read_lag_s=10)
+    created = account.send("Create", DesiredState="OFFLINE")
+    account.emulator.put(account.server_id, State.ONLINE)
+    account.transfer.stop_server(ServerId=account.server_id)
+    account.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_IN_PROGRESS"}
+    given = created["PhysicalResourceId"]
+    assert account.send("Delete", DesiredState="OFFLINE", PhysicalResourceId=given)
+    assert account.state is State.ONLINE
+
+
+def test_a_deletion_that_comes_after_its_clean_up_restores_nothing(account: Account) -> None:
+    answer = delete(account, "ONLINE", "UPDATE_COMPLETE", OnDelete="RESTORE")
+    assert answer["Status"] == "SUCCESS"
+    assert account.operations == []

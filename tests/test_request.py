@@ -326,6 +326,7 @@ def test_a_restoration_brings_back_what_was_found(status: str, on_delete: str) -
             ONLINE,
             began_s=BEGAN_S,
             deadline_s=BEGAN_S + 3_540,
+            reverses=True,
             first=OFFLINE,
             last=ONLINE,
             command=Step.START,
