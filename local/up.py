@@ -14,6 +14,7 @@ _GUIDE = """\
 
 The provider is deployed to a CloudFormation on this machine. In another terminal, in this folder:
 
+  unset AWS_PROFILE AWS_SESSION_TOKEN
 {exports}
 
   aws transfer create-server
