@@ -6,6 +6,7 @@ each time. Tasks are greenlets, so blocking code runs as it is. Knows nothing of
 
 import heapq
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -45,10 +46,8 @@ class Clock:
         """Start a task now."""
 
         def run() -> None:
-            try:
+            with suppress(KilledError):
                 work()
-            except KilledError:
-                pass
 
         task = Task(run, self._hub)
         task.owner = owner

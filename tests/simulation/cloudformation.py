@@ -4,17 +4,19 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
 from greenlet import getcurrent
 
 from handler import identity
 from handler.machine import State
 from tests.simulation.clock import Signal
 from tests.simulation.function import ARN, Delivery, Invocation
-from tests.simulation.network import error
+from tests.simulation.network import FINAL
 from tests.simulation.response_store import HOST, SECRET
 from tests.simulation.transfer import ACCOUNT, REGION, Server
 
@@ -203,10 +205,10 @@ class Stack:
                 specs[f"{name}{len(self._world.requests)}"] = specs.pop(name)
             else:
                 specs[name] = replace(spec, on_delete=rng.choice(("", "RESTORE")))
-        change = rng.random()
-        if change < 0.15:
+        chance = rng.random()
+        if chance < 0.15:
             specs[f"N{len(self._world.requests)}"] = self._spec()
-        elif change < 0.3:
+        elif chance < 0.3:
             specs.pop(rng.choice([*specs]))
         return specs
 
@@ -247,17 +249,13 @@ class Stack:
         self._become("UPDATE_IN_PROGRESS")
         old = self.resources
         changes = [
-            self._request("Create", name, spec, operation)
-            if name not in old
-            else self._request(
-                "Update", name, spec, operation, old[name].spec, old[name].physical_id
-            )
+            self._change(name, spec, operation)
             for name, spec in specs.items()
             if name not in old or old[name].spec != spec
         ]
         self.resources = {
             **old,
-            **{r.logical_id: Resource(r.spec, r.given or "", r, "UPDATE_IN_PROGRESS") for r in changes},
+            **{r.logical_id: _resource(r, "UPDATE_IN_PROGRESS") for r in changes},
         }
         ok = self._exchange(changes, self._fails_s())
         if ok and self._world.rng.random() >= self._world.knobs.sibling_fails_late:
@@ -275,7 +273,9 @@ class Stack:
     ) -> None:
         self.resources |= {r.logical_id: _resource(r) for r in changes}
         leaving = [name for name in old if name not in specs]
-        replaced = [name for name in specs if name in old and self._id(name) != old[name].physical_id]
+        replaced = [
+            name for name in specs if name in old and self._id(name) != old[name].physical_id
+        ]
         for name in leaving:
             self.resources[name] = replace(old[name], status="DELETE_IN_PROGRESS")
         if self.nested and not specs:
@@ -344,17 +344,25 @@ class Stack:
         return self._release(create.logical_id, resource, create.operation)
 
     def _release(self, name: str, resource: Resource, operation: Operation) -> Request:
-        return self._request("Delete", name, resource.spec, operation, None, resource.physical_id)
+        return self._request("Delete", name, resource.spec, operation, given=resource.physical_id)
 
     def _revert(self, update: Request) -> Request:
         """Return the Update that undoes one, whose answer may never have come."""
         answer = update.accepted
         honoured = answer and (update.succeeded or self._world.knobs.honours_failed_id)
         given = answer["PhysicalResourceId"] if answer and honoured else update.given
+        spec = update.old or update.spec
         return self._request(
-            "Update", update.logical_id, update.old or update.spec, update.operation,
-            update.spec, given,
-        )  # fmt: skip
+            "Update", update.logical_id, spec, update.operation, old=update.spec, given=given
+        )
+
+    def _change(self, name: str, spec: Spec, operation: Operation) -> Request:
+        if name not in self.resources:
+            return self._request("Create", name, spec, operation)
+        known = self.resources[name]
+        return self._request(
+            "Update", name, spec, operation, old=known.spec, given=known.physical_id
+        )
 
     def _request(
         self,
@@ -362,6 +370,7 @@ class Stack:
         name: str,
         spec: Spec,
         operation: Operation,
+        *,
         old: Spec | None = None,
         given: str | None = None,
     ) -> Request:
@@ -439,10 +448,10 @@ class Stack:
         return stack
 
 
-def _resource(request: Request) -> Resource:
+def _resource(request: Request, status: str = "UPDATE_COMPLETE") -> Resource:
     answer = request.accepted or {}
     physical_id = answer.get("PhysicalResourceId") or request.given or ""
-    return Resource(request.spec, physical_id, request)
+    return Resource(request.spec, physical_id, request, status)
 
 
 def _left(deletes: list[Request]) -> dict[str, Resource]:
@@ -455,7 +464,9 @@ class CloudFormation:
     def __init__(self, world: "World") -> None:
         self._world = world
 
-    def _call(self, operation: str, stack_id: str, read: Any) -> Any:
+    def _call(
+        self, operation: str, stack_id: str, read: Callable[[Stack], dict[str, Any]]
+    ) -> dict[str, Any]:
         invocation = getcurrent().owner
 
         def perform() -> Any:
@@ -465,10 +476,16 @@ class CloudFormation:
             return read(stack)
 
         try:
-            answer = self._world.network.call("cloudformation", operation, perform)
-        except Exception:
-            invocation.stack_unread = True
+            answer: dict[str, Any] = self._world.network.call("cloudformation", operation, perform)
+        except ClientError as error:
+            invocation.stack_failures += 3 if error.response["Error"]["Code"] in FINAL else 1
             raise
+        except Exception:
+            invocation.stack_failures += 1
+            raise
+        finally:
+            invocation.stack_unread |= invocation.stack_failures >= 3
+        invocation.stack_failures = 0
         self._world.note(invocation, "%s: %s", operation, answer)
         return answer
 
@@ -483,7 +500,7 @@ class CloudFormation:
                 {
                     "LogicalResourceId": name,
                     "ResourceStatus": resource.status,
-                    **({"PhysicalResourceId": resource.physical_id} if resource.physical_id else {}),
+                    "PhysicalResourceId": resource.physical_id,
                 }
                 for name, resource in stack.resources.items()
             ]

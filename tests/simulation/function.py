@@ -65,7 +65,10 @@ class Invocation:
     # When a call ended to which nothing answered.
     stalls: list[float] = field(default_factory=list)
     acknowledged: bool = False
+    # Calls for the stack that failed in a row, and whether that left a question without answer.
+    stack_failures: int = 0
     stack_unread: bool = False
+    told_gone: bool = False
     handed_over: bool = False
 
     def line(self) -> "list[Invocation]":
@@ -196,13 +199,13 @@ class Function:
             try:
                 provider.handle(json.loads(delivery.payload), context)
                 self._end(invocation, "returned")
-            except Exception as raised:  # noqa: BLE001 - as Lambda's runtime does
-                logging.getLogger().error("[ERROR] %r", raised)
+            except Exception as raised:
+                logging.getLogger().exception("[ERROR]")
                 self._end(invocation, f"raised {type(raised).__name__}")
             self._idle.append(provider)
 
         invocation.tasks.append(world.clock.spawn(work, invocation))
-        end_s = TIMEOUT_S
+        end_s: float = TIMEOUT_S
         if world.rng.random() < world.knobs.kill:
             end_s = min(TIMEOUT_S, world.log_uniform(0.05, 1500))
         world.clock.at(invocation.began_s + end_s, lambda: self._kill(invocation))

@@ -36,9 +36,9 @@ def answered_in_time(world: World) -> Iterator[str]:
         limits.sending_is_unknown,
     )
     for request in world.requests:
-        if request.over == "timed out" and not limits.is_dead_letter(world, request):
-            if not any(limit(request) for limit in exempt):
-                yield f"{request} was not answered within {request.spec.timeout_s} s"
+        lost = limits.is_dead_letter(world, request) or any(limit(request) for limit in exempt)
+        if request.over == "timed out" and not lost:
+            yield f"{request} was not answered within {request.spec.timeout_s} s"
 
 
 def true_answers(world: World) -> Iterator[str]:
@@ -174,11 +174,6 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
     # A resource that had drifted is brought back to what it declared.
     drifted = any(r.old and r.old.server is server and r.old.desired is not found for r in mine[:1])
     unsent_back = any(r.kind == "Delete" and not r.succeeded for r in mine)
-    exempt = (
-        limits.stack_was_unread,
-        limits.found_twice,
-        limits.could_not_come_back,
-    )
     return (
         not mine
         or drifted
@@ -187,7 +182,23 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
         or any(i.ended_s > since_s for r in others for i in r.invocations)
         or limits.several_declare(mine)
         or limits.found_behind_lag(server, since_s)
-        or any(limits.is_dead_letter(world, r) or any(limit(r) for limit in exempt) for r in mine)
+        or any(_is_exempt(world, r) for r in mine)
+    )
+
+
+def _is_exempt(world: World, request: Request) -> bool:
+    return limits.is_dead_letter(world, request) or any(
+        limit(request)
+        for limit in (
+            limits.stack_was_unread,
+            limits.told_gone,
+            limits.killed_and_deleted,
+            limits.outlived_by_stack,
+            limits.young_when_cancelled,
+            limits.came_when_over,
+            limits.found_twice,
+            limits.could_not_come_back,
+        )
     )
 
 
@@ -208,7 +219,7 @@ def deletable(world: World) -> Iterator[str]:
             yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
         elif read_s > server.gone_s + READ_LAG_S:
             yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-        elif last is request.wanted:
+        elif last is request.wanted and read_s > request.invocations[0].began_s + READ_LAG_S:
             yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
 
 
@@ -222,6 +233,7 @@ def newer_wins(world: World) -> Iterator[str]:
             for newer in world.requests[request.number + 1 :]:
                 if _is_undone(newer, command, request) and not (
                     limits.another_stack(request, newer)
+                    or limits.found_twice(request)
                     or limits.phase_is_the_same(invocation, newer)
                 ):
                     late_s = command.at_s - newer.sent_s
@@ -264,18 +276,27 @@ def declared_is_so(world: World) -> Iterator[str]:
         if len(declaring) != 1 or not declaring[0].succeeded or declaring[0].kind == "Delete":
             continue
         request = declaring[0]
-        others = (
-            r for r in world.requests if limits.another_stack(request, r) and _touches(r, server)
-        )
-        # What an older request did is newer_wins' matter.
-        older = server.commands and server.commands[-1][0].delivery.request.over_s <= request.sent_s
-        if (
-            server.state is not request.wanted
-            and server.disturbed_s <= request.sent_s
-            and not older
-            and not any(i.ended_s > request.sent_s for r in others for i in r.invocations)
-        ):
+        moved = server.state is not request.wanted and server.disturbed_s <= request.sent_s
+        if moved and not _is_anothers(world, server, request):
             yield f"{server} is {server.state}, declared {request.wanted} by {request}"
+
+
+def _is_anothers(world: World, server: Server, declaring: Request) -> bool:
+    """Tell whether another request may have moved the server since, or have left it so."""
+    for request in world.requests:
+        if request is declaring or not _touches(request, server):
+            continue
+        elsewhere = limits.another_stack(declaring, request)
+        if elsewhere and any(i.ended_s > declaring.sent_s for i in request.invocations):
+            return True
+        if not elsewhere and _is_exempt(world, request):
+            return True
+    last = server.commands[-1][0].delivery.request if server.commands else declaring
+    siblings = [r for r in last.operation.requests if _touches(r, server)]
+    # What an older request did is newer_wins' matter.
+    return last.over_s <= declaring.sent_s or (
+        last.over == "cancelled" and limits.several_declare(siblings)
+    )
 
 
 def _answers(

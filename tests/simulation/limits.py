@@ -6,6 +6,7 @@ Each limit is a predicate; its docstring is what a user is told.
 import json
 from collections.abc import Callable
 
+from handler.pursuit import LATE_S
 from handler.reconcile import READ_LAG_S
 from tests.simulation.cloudformation import Request
 from tests.simulation.function import Invocation
@@ -64,6 +65,50 @@ def stack_was_unread(request: Request) -> bool:
     The role lacks the permission, or CloudFormation's API does not answer for a minute.
     """
     return any(i.stack_unread for i in request.invocations)
+
+
+def told_gone(request: Request) -> bool:
+    """AWS says that there is no such server, and is wrong: a Delete has nothing to restore then."""
+    return any(i.told_gone for i in request.invocations)
+
+
+def killed_and_deleted(request: Request) -> bool:
+    """Killed after its command, cancelled, and its stack deleted before Lambda's next try.
+
+    Then nobody can tell whether the change was its own, or another stack's since.
+    """
+    killed = any(i.commands and i.ending != "returned" for i in request.invocations)
+    return killed and (request.stack.nested or request.stack.stack_id != request.event["StackId"])
+
+
+def outlived_by_stack(request: Request) -> bool:
+    """A cancelled request that ends when its stack deploys anew already takes nothing back.
+
+    The server may be what the newer deployment wants.
+    """
+    ended_s = max((i.ended_s for i in request.invocations), default=0)
+    return request.over != "answered" and any(
+        operation.stack is request.stack and request.over_s < operation.began_s < ended_s
+        for operation in request.world.operations
+    )
+
+
+def young_when_cancelled(request: Request) -> bool:
+    """A request younger than 30 s does not ask its stack whether it is cancelled."""
+    return any(
+        request.over_s < c.at_s < request.sent_s + LATE_S
+        for i in request.invocations
+        for c in i.commands
+    )
+
+
+def came_when_over(request: Request) -> bool:
+    """Lambda delivers the event of an Update when that update rolls back already, or ended.
+
+    Without X-Amz-Date, any request's.
+    """
+    late = (i for i in request.invocations if not i.delivery.parent and i.began_s > request.over_s)
+    return any(i.commands for i in late) and (not request.dated or request.kind == "Update")
 
 
 def found_twice(request: Request) -> bool:
@@ -136,6 +181,11 @@ LIMITS: tuple[Callable[..., bool], ...] = (
     sending_is_unknown,
     is_dead_letter,
     stack_was_unread,
+    told_gone,
+    killed_and_deleted,
+    outlived_by_stack,
+    young_when_cancelled,
+    came_when_over,
     found_twice,
     found_behind_lag,
     could_not_come_back,

@@ -56,7 +56,7 @@ SOCKET: dict[str, tuple[float, bool | None, Callable[[], Exception]]] = {
     "garbage": (0, True, lambda: ResponseParserError("invalid JSON received")),
 }
 # These say that something stays as it is, so they are rarer.
-_FINAL = {
+FINAL = {
     "AccessDenied",
     "AccessDeniedException",
     "InvalidRequestException",
@@ -116,12 +116,12 @@ class Network:
         """Return how a call fails that is made now, or None."""
         rng, now_s = self._world.rng, self._world.clock.now()
         for storm in self.storms:
-            if storm.service == service and storm.from_s <= now_s < storm.until_s:
-                if rng.random() < storm.rate:
-                    return rng.choice(storm.kinds)
+            blows = storm.service == service and storm.from_s <= now_s < storm.until_s
+            if blows and rng.random() < storm.rate:
+                return rng.choice(storm.kinds)
         if rng.random() < self._world.knobs.background:
             kind = rng.choice(kinds)
-            return rng.choice(kinds) if kind in _FINAL else kind
+            return rng.choice(kinds) if kind in FINAL else kind
         return None
 
     def call(self, service: str, operation: str, perform: Callable[[], Any]) -> Any:
@@ -137,6 +137,8 @@ class Network:
             return result
         world.fault(f"{service} {kind}")
         world.note(getcurrent().owner, "%s fails: %s", operation, kind)
+        if kind == "ResourceNotFoundException":
+            getcurrent().owner.told_gone = True
         if kind not in SOCKET:
             retry = {"RetryAfterSeconds": "3"} if kind == "ThrottlingException" else {}
             raise error(service, operation, kind, **retry)

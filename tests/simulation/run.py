@@ -56,7 +56,14 @@ def run(first: int, count: int, variant: str = "") -> Summary:
     return summary
 
 
-def run_all(seeds: int, first: int = 0, progress: Callable[..., Iterable[Summary]] = iter) -> Summary:
+def histories_of(seeds: Iterable[int]) -> list[list[str]]:
+    """Return histories, line by line."""
+    return [[*simulate(seed).history()] for seed in seeds]
+
+
+def run_all(
+    seeds: int, first: int = 0, progress: Callable[..., Iterable[Summary]] = iter
+) -> Summary:
     """Run them on all cores."""
     batches = [(n, min(_BATCH, first + seeds - n)) for n in range(first, first + seeds, _BATCH)]
     total = Summary()
