@@ -77,6 +77,7 @@ def test_a_failure_is_told_in_so_many_words(
     invalid, failed = [json.loads(r.message) for r in caplog.records if r.message.startswith("{")]
     assert (invalid["outcome"], invalid["status"]) == ("invalid", "FAILED")
     assert (failed["outcome"], failed["status"]) == ("failed", "FAILED")
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == ["The provider failed"]
 
 
 def test_the_failure_of_one_request_is_not_in_the_answer_to_the_next(account: Account) -> None:
@@ -110,6 +111,26 @@ def test_a_function_that_hangs_answers_just_before_its_end_with_the_id_and_only_
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith("The provider failed: Execution timed out")
     assert answer["PhysicalResourceId"] == given
+
+
+def test_a_hand_over_that_ends_after_the_answer_is_no_second_one_and_does_not_hang(
+    account: Account,
+) -> None:
+    answered = threading.Event()
+
+    def put(url: str, body: bytes) -> int:
+        status = delivery.put(url, body)
+        answered.set()
+        return status
+
+    hand_over = account.lambda_.invoke
+    account.lambda_.invoke = lambda **a: hand_over(**a) if answered.wait(10) else {}  # type: ignore[method-assign]
+    account.timeout_s = 0.55
+    provider = account.new_provider(put=put)
+    account.invoke(account.request("Create", DesiredState="OFFLINE"), provider)
+    (answer,) = account.store.answers
+    assert answer["Reason"].startswith("The provider failed: Execution timed out")
+    assert len(account.lambda_.queue) == 1
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,10 @@ def test_the_time_that_aws_asks_for_is_kept_from_a_second_on(asked: object, seco
 
 @pytest.mark.parametrize("status", [500, 503, 599])
 def test_an_error_on_aws_s_side_may_have_had_an_effect(status: int) -> None:
-    unavailable = raised(client_error("InternalFailure", status, "StopServer"))
+    error = client_error("InternalFailure", status, "StopServer")
+    error.response["RetryAfterSeconds"] = "7"
+    unavailable = raised(error)
+    assert unavailable.retry_after_s == 0
     assert type(unavailable) is UnavailableError
     assert unavailable.maybe_done is True
     assert str(unavailable) == "transfer:StopServer: InternalFailure"

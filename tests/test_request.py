@@ -1,6 +1,8 @@
 """A request without HTTP: what is answered, what is remembered and what is asked, to the letter."""
 
+import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -606,3 +608,40 @@ def test_a_command_that_is_taken_back_from_an_unseen_server_tells_where_it_was_l
     assert not answer.succeeded
     assert answer.reason.startswith(f"{SERVER} is OFFLINE, wanted ONLINE, 3600 s: transfer:")
     assert answer.data["State"] == "OFFLINE"
+
+
+def test_a_request_out_of_time_that_may_not_hand_over_names_the_permission() -> None:
+    bench = Bench(ONLINE, STOPPING)
+    bench.lambda_.failures.append(client_error("AccessDeniedException", 403, "Invoke"))
+    event = request("Update", PhysicalResourceId=f"{SERVER}:from-ONLINE")
+    answer = bench.carry_out(event, for_s=10)
+    assert answer
+    assert ": lambda:InvokeFunction. The provider could not invoke itself" in answer.reason
+
+
+def test_a_command_is_taken_back_even_where_it_is_not_seen_yet() -> None:
+    bench = Bench(ONLINE)
+    assert bench.carry_out(request("Create", ServiceTimeout=60)) is None
+    bench.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_IN_PROGRESS"}
+    answer = bench.go_on()
+    assert answer
+    assert (answer.succeeded, answer.outcome) == (False, "taken back")
+    assert bench.transfer.commands == ["StopServer"]
+
+
+@pytest.fixture
+def _in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_in_tokyo")
+def test_a_signature_s_date_is_utc_wherever_the_function_runs() -> None:
+    bench = Bench(OFFLINE)
+    answer = bench.carry_out(late("Create", 60, bench))
+    assert answer
+    assert answer.progress
+    assert answer.progress.began_s == BEGAN_S
