@@ -98,7 +98,7 @@ def pursue(
         )
         memory = replace(memory, progress=progress)
         goes_on = ending is Ending.OUT_OF_TIME or (ending is Ending.PAUSED and not out_of_turn)
-        if goes_on and looks_only and not progress.command:
+        if goes_on and looks_only and (progress.uncertain or not progress.command):
             memory = replace(memory, phase=stack.phase())
             if creates and memory.phase and not sends_creates(memory.phase):
                 return Ending.PAUSED, memory
