@@ -113,6 +113,18 @@ def test_a_function_that_hangs_answers_just_before_its_end_with_the_id_and_only_
     assert answer["PhysicalResourceId"] == given
 
 
+def test_an_answer_is_delivered_by_what_the_provider_was_given(account: Account) -> None:
+    puts: list[str] = []
+
+    def put(url: str, _: bytes) -> int:
+        puts.append(url)
+        return 200
+
+    event = account.request("Create", DesiredState="ONLINE")
+    account.invoke(event, account.new_provider(put=put))
+    assert (puts, account.store.puts) == ([event["ResponseURL"]], [])
+
+
 def test_a_hand_over_that_ends_after_the_answer_is_no_second_one_and_does_not_hang(
     account: Account,
 ) -> None:

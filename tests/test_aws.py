@@ -1,6 +1,7 @@
 """What AWS's errors mean: another try, or none."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -218,3 +219,11 @@ def test_a_client_is_made_for_each_service_that_is_called_and_for_no_other() -> 
         client.close()
     with pytest.raises(UnknownServiceError):
         make_client("ec2")
+
+
+@pytest.mark.parametrize("service", ["transfer", "lambda", "cloudformation"])
+def test_the_function_s_own_clients_keep_to_that(service: str) -> None:
+    with closing(make_client(service)) as client:
+        assert client.meta.service_model.service_name == service
+        assert client.meta.config.retries["total_max_attempts"] == 1
+        assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (5, 10)
