@@ -319,6 +319,17 @@ def test_crhelper_still_has_the_seam_that_we_override() -> None:
     assert " send_response(self._response_url, response_body, self._ssl_verify)" in source
 
 
+def test_crhelper_neither_sleeps_nor_has_others_log_in_detail(account: Account) -> None:
+    for name in ("", "botocore", "urllib3"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    helper: Any = account.new_provider()
+    assert helper._sleep_on_delete == 0
+    account.invoke(account.request("Create", DesiredState="ONLINE"), helper)
+    assert logging.getLogger().level == logging.INFO
+    assert logging.getLogger("botocore").level == logging.ERROR
+    assert logging.getLogger("urllib3").level == logging.ERROR
+
+
 def test_crhelper_still_makes_no_clients_where_it_does_not_poll() -> None:
     helper: Any = Provider()
     assert not hasattr(helper, "_lambda_client")

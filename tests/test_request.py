@@ -645,3 +645,24 @@ def test_a_signature_s_date_is_utc_wherever_the_function_runs() -> None:
     assert answer
     assert answer.progress
     assert answer.progress.began_s == BEGAN_S
+
+
+@pytest.mark.parametrize(
+    ("timeout", "pauses_s"), [(599, [1, 4]), (600, [1, 4, 8, 16, 32]), (3_600, [1, 4, 8, 16, 32])]
+)
+def test_a_deletion_with_time_asks_its_stack_more_patiently(
+    timeout: int, pauses_s: list[float]
+) -> None:
+    bench = Bench(OFFLINE)
+    bench.cloudformation.failures.extend([client_error("Throttling", 400, "DescribeStacks")] * 9)
+    answer = bench.carry_out(request(**DELETE, ServiceTimeout=timeout))
+    assert answer
+    assert answer.reason.endswith("its stack could not be read.")
+    assert bench.clock.slept_s == pauses_s
+
+
+def test_a_creation_asks_its_stack_three_times() -> None:
+    bench = Bench(ONLINE)
+    bench.cloudformation.failures.extend([client_error("Throttling", 400, "DescribeStacks")] * 9)
+    assert bench.carry_out(request("Create")) is None
+    assert bench.clock.slept_s == [1, 4]
