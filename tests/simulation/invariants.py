@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from handler import identity
 from handler.machine import STABLE, UNDER_WAY, State, Step
+from handler.pursuit import LATE_S
 from handler.reconcile import PUT_OFF_S, READ_LAG_S
 from tests.simulation import limits
 from tests.simulation.cloudformation import Operation, Request
@@ -18,8 +19,8 @@ from tests.simulation.transfer import Command, Server
 from tests.simulation.world import World
 
 TARGET = {Step.START: State.ONLINE, Step.STOP: State.OFFLINE}
-# A delivery is late after half a minute, and a look at the stack counts for some seconds.
-_CHECKED_WITHIN_S = 60
+# How long ago the handler may have asked the stack before its command.
+_CHECKED_WITHIN_S = LATE_S + 2 * READ_LAG_S
 _REASON = re.compile(
     r"(?P<server>s-\w+) is (?P<last>[A-Z_]+|in an unknown state)(, wanted (?P<wanted>\w+))?"
     r"(, after (?P<command>\w+))?, \d+ s(: .+?)?\.( .+)?",
@@ -291,11 +292,12 @@ def _is_anothers(world: World, server: Server, declaring: Request) -> bool:
             return True
         if not elsewhere and _is_exempt(world, request):
             return True
-    last = server.commands[-1][0].delivery.request if server.commands else declaring
-    siblings = [r for r in last.operation.requests if _touches(r, server)]
-    # What an older request did is newer_wins' matter.
-    return last.over_s <= declaring.sent_s or (
-        last.over == "cancelled" and limits.several_declare(siblings)
+    if not server.commands or (last := server.commands[-1])[1].at_s < declaring.sent_s:
+        return False
+    older = last[0].delivery.request
+    # What an older request does after a newer one was sent is newer_wins' matter.
+    return older.over_s <= declaring.sent_s or (
+        older.kind != "Delete" and limits.several_declare([older, declaring])
     )
 
 

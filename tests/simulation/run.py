@@ -56,6 +56,15 @@ def run(first: int, count: int, variant: str = "") -> Summary:
     return summary
 
 
+def first_noticed(variant: str, within: int) -> int | None:
+    """Return the first seed in whose history a variant's invariant notices it."""
+    for seed in range(within):
+        broken = {number for _, number, _ in run(seed, 1, variant).violations}
+        if VARIANTS[variant].breaks in broken:
+            return seed
+    return None
+
+
 def histories_of(seeds: Iterable[int]) -> list[list[str]]:
     """Return histories, line by line."""
     return [[*simulate(seed).history()] for seed in seeds]

@@ -67,8 +67,6 @@ class Variant:
 
     breaks: int
     provider: Callable[..., Provider] = Provider
-    # How many histories it takes at most to notice.
-    seeds: int = 100
     replaced: tuple[tuple[Any, str, Any], ...] = ()
 
     @contextmanager
@@ -90,12 +88,12 @@ VARIANTS = {
     "believes its command": Variant(2, replaced=((reconcile, "next_step", _believes_its_command),)),
     "answers twice": Variant(3, _AnswersTwice),
     "finds anew at each update": Variant(4, replaced=((request, "pursue", _finds_anew),)),
-    "forgets its command": Variant(
-        5, seeds=400, replaced=((pursuit, "recall", _forgets_its_command),)
-    ),
+    "forgets its command": Variant(5, replaced=((pursuit, "recall", _forgets_its_command),)),
     "sees no rollback": Variant(6, replaced=((stack.Stack, "is_rolling_back", lambda _: False),)),
     "clings to what is gone": Variant(7, replaced=((cloudformation, "carry_out", _clings),)),
     "asks no stack": Variant(8, replaced=((stack.Stack, "_describe", lambda *_: {}),)),
     "logs its event": Variant(9, _LogsItsEvent),
-    "knows of no lag": Variant(10, replaced=((reconcile, "READ_LAG_S", 0),)),
+    "clears up after nobody": Variant(
+        10, replaced=((stack.Stack, "declares_elsewhere", lambda *_: False),)
+    ),
 }
