@@ -123,6 +123,15 @@ def test_the_home_is_read_from_the_arn_of_the_function() -> None:
     assert Home.of(function) == HOME
 
 
+def test_what_is_nested_too_deeply_is_told_as_that() -> None:
+    deep: object = 1
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(InvalidDeclarationError) as caught:
+        parse(VALID | {"Colour": deep}, HOME)
+    assert str(caught.value) == "ResourceProperties: nested too deeply"
+
+
 def test_a_long_value_is_shortened() -> None:
     with pytest.raises(InvalidDeclarationError) as caught:
         parse(VALID | {"ServerId": "x" * 10_000, "y" * 10_000: 1}, HOME)
