@@ -30,7 +30,9 @@ def main() -> int:
         noticed = [found[status] for status in NOTICED]
         unnoticed = found.total() - sum(noticed)
         share = f"{sum(noticed) / found.total():.1%}"
-        table.add_row(module, *map(str, [found.total(), *noticed, unnoticed]), share)
+        table.add_row(
+            module.removeprefix("handler."), *map(str, [found.total(), *noticed, unnoticed]), share
+        )
     console = Console()
     console.print(table)
     if lives:
