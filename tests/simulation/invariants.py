@@ -297,7 +297,8 @@ def _is_anothers(world: World, server: Server, declaring: Request) -> bool:
     older = last[0].delivery.request
     # What an older request does after a newer one was sent is newer_wins' matter.
     return older.over_s <= declaring.sent_s or (
-        older.kind != "Delete" and limits.several_declare([older, declaring])
+        (older.kind != "Delete" or older.operation.rolls_back)
+        and limits.several_declare([older, declaring])
     )
 
 
