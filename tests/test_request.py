@@ -666,3 +666,13 @@ def test_a_creation_asks_its_stack_three_times() -> None:
     bench.cloudformation.failures.extend([client_error("Throttling", 400, "DescribeStacks")] * 9)
     assert bench.carry_out(request("Create")) is None
     assert bench.clock.slept_s == [1, 4]
+
+
+def test_a_creation_that_changed_nothing_has_nothing_to_take_back() -> None:
+    bench = Bench(STARTING)
+    assert bench.carry_out(request("Create", ServiceTimeout=60), for_s=11) is None
+    bench.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_IN_PROGRESS"}
+    answer = bench.go_on()
+    assert answer
+    assert (answer.succeeded, answer.outcome) == (False, "timed out")
+    assert bench.transfer.commands == []
