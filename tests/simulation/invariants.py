@@ -131,13 +131,11 @@ def one_command(world: World) -> Iterator[str]:
     """
     for invocation in world.function.invocations:
         given = [command for command in invocation.all_commands() if command.accepted]
-        for one, other in pairwise(given):
-            takes_back = other.step is not one.step
-            takes_back &= invocation.delivery.request.kind != "Delete"
-            if not takes_back and not limits.undone_unseen(invocation, one, other):
-                yield f"{invocation} gives {one.step}, then {other.step}"
-        if len(given) > 2:
-            yield f"{invocation} gives {len(given)} commands"
+        pairs = pairwise(given)
+        more = [two for two in pairs if not limits.undone_unseen(invocation, *two)]
+        takes_back = invocation.delivery.request.kind != "Delete" and len(more) == 1
+        if more and not (takes_back and more[0][0].step is not more[0][1].step):
+            yield f"{invocation} gives {[str(command.step) for command in given]}"
         for command in invocation.commands:
             yield from _needless(invocation, command)
 
@@ -195,6 +193,7 @@ def _is_exempt(world: World, request: Request) -> bool:
             limits.told_gone,
             limits.killed_and_deleted,
             limits.outlived_by_stack,
+            limits.cancelled_while_answering,
             limits.young_when_cancelled,
             limits.came_when_over,
             limits.found_twice,
@@ -220,7 +219,7 @@ def deletable(world: World) -> Iterator[str]:
             yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
         elif read_s > server.gone_s + READ_LAG_S:
             yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-        elif last is request.wanted and read_s > request.invocations[0].began_s + READ_LAG_S:
+        elif last is request.wanted and read_s > invocation.line()[0].began_s + READ_LAG_S:
             yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
 
 

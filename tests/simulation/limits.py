@@ -93,6 +93,15 @@ def outlived_by_stack(request: Request) -> bool:
     )
 
 
+def cancelled_while_answering(request: Request) -> bool:
+    """CloudFormation cancels a request whose SUCCESS is on its way, and ignores that then."""
+    return any(
+        i.reads and i.reads[-1][0] < request.over_s < at_s
+        for i in request.invocations
+        for at_s, _ in i.answers
+    )
+
+
 def young_when_cancelled(request: Request) -> bool:
     """A request younger than 30 s does not ask its stack whether it is cancelled."""
     return any(
@@ -184,6 +193,7 @@ LIMITS: tuple[Callable[..., bool], ...] = (
     told_gone,
     killed_and_deleted,
     outlived_by_stack,
+    cancelled_while_answering,
     young_when_cancelled,
     came_when_over,
     found_twice,
