@@ -344,7 +344,10 @@ class Stack:
         return self._release(create.logical_id, resource, create.operation)
 
     def _release(self, name: str, resource: Resource, operation: Operation) -> Request:
-        return self._request("Delete", name, resource.spec, operation, given=resource.physical_id)
+        spec, given = resource.spec, identity.parse(resource.physical_id)
+        if given:
+            spec = replace(spec, server=self._world.transfer.servers[given.server_id])
+        return self._request("Delete", name, spec, operation, given=resource.physical_id)
 
     def _revert(self, update: Request) -> Request:
         """Return the Update that undoes one, whose answer may never have come."""

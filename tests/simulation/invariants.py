@@ -191,7 +191,7 @@ def _is_exempt(world: World, request: Request) -> bool:
         for limit in (
             limits.stack_was_unread,
             limits.told_gone,
-            limits.killed_and_deleted,
+            limits.killed_and_gone_on,
             limits.outlived_by_stack,
             limits.cancelled_while_answering,
             limits.young_when_cancelled,
@@ -242,7 +242,8 @@ def newer_wins(world: World) -> Iterator[str]:
 
 def _is_undone(newer: Request, command: Command, older: Request) -> bool:
     acts = newer.kind != "Delete" or any(i.reads for i in newer.invocations)
-    sibling = newer.operation is older.operation and newer.logical_id != older.logical_id
+    alike = newer.operation is older.operation or newer.kind == older.kind == "Delete"
+    sibling = alike and newer.logical_id != older.logical_id
     return (
         newer.spec.server is command.server
         and newer.succeeded
@@ -291,6 +292,8 @@ def _is_anothers(world: World, server: Server, declaring: Request) -> bool:
             return True
         if not elsewhere and _is_exempt(world, request):
             return True
+    if limits.found_behind_lag(server, declaring.sent_s) and declaring.kind == "Create":
+        return True
     if not server.commands or (last := server.commands[-1])[1].at_s < declaring.sent_s:
         return False
     older = last[0].delivery.request

@@ -72,13 +72,19 @@ def told_gone(request: Request) -> bool:
     return any(i.told_gone for i in request.invocations)
 
 
-def killed_and_deleted(request: Request) -> bool:
+def killed_and_gone_on(request: Request) -> bool:
     """Killed after its command, cancelled, and its stack deleted before Lambda's next try.
 
-    Then nobody can tell whether the change was its own, or another stack's since.
+    Nobody can tell then whether the change was its own. So too in an update, if it is true that a
+    rollback changes the stack's LastUpdatedTime.
     """
     killed = any(i.commands and i.ending != "returned" for i in request.invocations)
-    return killed and (request.stack.nested or request.stack.stack_id != request.event["StackId"])
+    stack, is_update = request.stack, request.operation.kind == "update"
+    return killed and (
+        stack.nested
+        or stack.stack_id != request.event["StackId"]
+        or (is_update and request.world.knobs.rollback_is_update)
+    )
 
 
 def outlived_by_stack(request: Request) -> bool:
@@ -116,7 +122,7 @@ def came_when_over(request: Request) -> bool:
 
     Without X-Amz-Date, any request's.
     """
-    late = (i for i in request.invocations if not i.delivery.parent and i.began_s > request.over_s)
+    late = (i for i in request.invocations if i.line()[0].began_s > request.over_s)
     return any(i.commands for i in late) and (not request.dated or request.kind == "Update")
 
 
@@ -191,7 +197,7 @@ LIMITS: tuple[Callable[..., bool], ...] = (
     is_dead_letter,
     stack_was_unread,
     told_gone,
-    killed_and_deleted,
+    killed_and_gone_on,
     outlived_by_stack,
     cancelled_while_answering,
     young_when_cancelled,

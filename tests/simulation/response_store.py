@@ -41,6 +41,7 @@ class ResponseStore:
             return int(kind)
         if kind == "slow":
             world.clock.sleep(7)
+            invocation.stalls.append(world.clock.now())
             self._take(url, body)
             return self._acknowledge(invocation)
         if kind in ("lost", "garbage"):
@@ -50,6 +51,7 @@ class ResponseStore:
             if world.rng.random() < 0.5:
                 self._take(url, body)
             world.clock.sleep(_TIMEOUT_S)
+            invocation.stalls.append(world.clock.now())
             raise TimeoutError("timed out")
         if kind == "connect timeout":
             world.clock.sleep(_TIMEOUT_S)
