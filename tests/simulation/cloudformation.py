@@ -133,7 +133,7 @@ class Stack:
     """One stack and its life."""
 
     def __init__(self, world: "World", name: str, *, nested: bool) -> None:
-        self._world, self.name = world, name
+        self.world, self.name = world, name
         self.signal = Signal(world.clock)
         self.serial = world.rng.random() < 0.5
         self.nested = nested
@@ -149,19 +149,19 @@ class Stack:
         self.stack_id = f"{prefix}/{self.name}/{self._serial_number:08d}"
         self.parent_id = f"{prefix}/parent-{self.name}/{self._serial_number:08d}"
         self._updated_s = None
-        self._world.stacks[self.stack_id] = self
-        self._world.stacks[self.parent_id] = self
+        self.world.stacks[self.stack_id] = self
+        self.world.stacks[self.parent_id] = self
 
     def __str__(self) -> str:
         return self.name
 
     def _become(self, status: str, parent: str = "") -> None:
         self._status, self._parent_status = status, parent or status
-        self._world.note(self, status)
+        self.world.note(self, status)
 
     def live(self) -> None:
         """Create it, then update and delete it as chance has it."""
-        world, rng = self._world, self._world.rng
+        world, rng = self.world, self.world.rng
         world.clock.sleep(rng.uniform(0, 5) if rng.random() < 0.5 else world.log_uniform(1, 2000))
         for _ in range(world.knobs.operations):
             if not self.resources:
@@ -175,22 +175,22 @@ class Stack:
             world.clock.sleep(world.log_uniform(0.1, 300 if rng.random() < 0.8 else 4000))
 
     def _spec(self) -> Spec:
-        rng = self._world.rng
+        rng = self.world.rng
         return Spec(
-            server=rng.choice([*self._world.transfer.servers.values()]),
+            server=rng.choice([*self.world.transfer.servers.values()]),
             desired=rng.choice((State.ONLINE, State.OFFLINE, State.OFFLINE)),
             on_delete=rng.choice(("", "", "RETAIN", "RESTORE", "RESTORE")),
-            timeout_s=self._world.timeout_s(),
+            timeout_s=self.world.timeout_s(),
             by_arn=rng.random() < 0.5,
             flaw="OFLINE" if rng.random() < 0.03 else "",
         )
 
     def _template(self) -> dict[str, Spec]:
-        names = ["A"] if self._world.rng.random() < 0.6 else ["A", "B"]
+        names = ["A"] if self.world.rng.random() < 0.6 else ["A", "B"]
         return {name: self._spec() for name in names}
 
     def _changed(self) -> dict[str, Spec]:
-        rng = self._world.rng
+        rng = self.world.rng
         specs = {name: resource.spec for name, resource in self.resources.items()}
         for name, spec in [*specs.items()]:
             change = rng.choice(("flip",) * 4 + ("server",) * 3 + ("trigger", "rename", "more"))
@@ -202,21 +202,21 @@ class Stack:
             elif change == "trigger":
                 specs[name] = replace(spec, trigger=spec.trigger + 1, flaw="")
             elif change == "rename":
-                specs[f"{name}{len(self._world.requests)}"] = specs.pop(name)
+                specs[f"{name}{len(self.world.requests)}"] = specs.pop(name)
             else:
                 specs[name] = replace(spec, on_delete=rng.choice(("", "RESTORE")))
         chance = rng.random()
         if chance < 0.15:
-            specs[f"N{len(self._world.requests)}"] = self._spec()
+            specs[f"N{len(self.world.requests)}"] = self._spec()
         elif chance < 0.3:
             specs.pop(rng.choice([*specs]))
         return specs
 
     def _begin(self, kind: str) -> Operation:
-        servers = self._world.transfer.servers.values()
+        servers = self.world.transfer.servers.values()
         found = {server.server_id: server.state for server in servers}
-        operation = Operation(self, kind, self._world.clock.now(), found)
-        self._world.operations.append(operation)
+        operation = Operation(self, kind, self.world.clock.now(), found)
+        self.world.operations.append(operation)
         return operation
 
     def _end(self, operation: Operation, status: str) -> None:
@@ -228,16 +228,16 @@ class Stack:
         self._become("CREATE_IN_PROGRESS")
         creates = [self._request("Create", name, spec, operation) for name, spec in specs.items()]
         ok = self._exchange(creates, self._fails_s())
-        if ok and self._world.rng.random() >= self._world.knobs.sibling_fails_late:
+        if ok and self.world.rng.random() >= self.world.knobs.sibling_fails_late:
             self.resources = {r.logical_id: _resource(r) for r in creates}
             self._end(operation, "CREATE_COMPLETE")
             return
         operation.rolls_back = True
-        if self.nested and (ok or self._world.rng.random() < 0.5):
+        if self.nested and (ok or self.world.rng.random() < 0.5):
             self._become("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
         else:
             self._become("ROLLBACK_IN_PROGRESS")
-        self._world.clock.sleep(self._world.rng.uniform(0.5, 10))
+        self.world.clock.sleep(self.world.rng.uniform(0.5, 10))
         deletes = [self._undo(request) for request in creates if request.sent_s < NEVER_S]
         self._exchange(deletes)
         self.resources = _left(deletes)
@@ -245,7 +245,7 @@ class Stack:
 
     def _update(self, specs: dict[str, Spec]) -> None:
         operation = self._begin("update")
-        self._updated_s = self._world.clock.now()
+        self._updated_s = self.world.clock.now()
         self._become("UPDATE_IN_PROGRESS")
         old = self.resources
         changes = [
@@ -258,7 +258,7 @@ class Stack:
             **{r.logical_id: _resource(r, "UPDATE_IN_PROGRESS") for r in changes},
         }
         ok = self._exchange(changes, self._fails_s())
-        if ok and self._world.rng.random() >= self._world.knobs.sibling_fails_late:
+        if ok and self.world.rng.random() >= self.world.knobs.sibling_fails_late:
             self._clean_up(operation, old, specs, changes)
         else:
             operation.rolls_back = True
@@ -290,10 +290,10 @@ class Stack:
     def _roll_back(
         self, operation: Operation, old: dict[str, Resource], changes: list[Request]
     ) -> None:
-        if self._world.knobs.rollback_is_update:
-            self._updated_s = self._world.clock.now()
+        if self.world.knobs.rollback_is_update:
+            self._updated_s = self.world.clock.now()
         self._become("UPDATE_ROLLBACK_IN_PROGRESS")
-        self._world.clock.sleep(self._world.rng.uniform(0.5, 10))
+        self.world.clock.sleep(self.world.rng.uniform(0.5, 10))
         updates = [r for r in changes if r.kind == "Update"]
         undone = {r.logical_id: self._revert(r) for r in updates}
         done = self._exchange([*undone.values()])
@@ -328,13 +328,13 @@ class Stack:
 
     def _fails_s(self) -> float:
         """Return when a sibling fails, or somebody cancels."""
-        world = self._world
+        world = self.world
         if world.rng.random() < world.knobs.sibling_fails:
             return world.clock.now() + world.log_uniform(0.2, 2000)
         return NEVER_S
 
     def _made_up(self, request: Request) -> str:
-        return f"{self.name}-{request.logical_id}-{self._world.rng.randrange(10**9):09d}"
+        return f"{self.name}-{request.logical_id}-{self.world.rng.randrange(10**9):09d}"
 
     def _undo(self, create: Request) -> Request:
         """Return the Delete after a Create, whose answer may never have come."""
@@ -346,13 +346,13 @@ class Stack:
     def _release(self, name: str, resource: Resource, operation: Operation) -> Request:
         spec, given = resource.spec, identity.parse(resource.physical_id)
         if given:
-            spec = replace(spec, server=self._world.transfer.servers[given.server_id])
+            spec = replace(spec, server=self.world.transfer.servers[given.server_id])
         return self._request("Delete", name, spec, operation, given=resource.physical_id)
 
     def _revert(self, update: Request) -> Request:
         """Return the Update that undoes one, whose answer may never have come."""
         answer = update.accepted
-        honoured = answer and (update.succeeded or self._world.knobs.honours_failed_id)
+        honoured = answer and (update.succeeded or self.world.knobs.honours_failed_id)
         given = answer["PhysicalResourceId"] if answer and honoured else update.given
         spec = update.old or update.spec
         return self._request(
@@ -377,7 +377,7 @@ class Stack:
         old: Spec | None = None,
         given: str | None = None,
     ) -> Request:
-        world = self._world
+        world = self.world
         number = len(world.requests)
         reused = world.knobs.reuses_request_ids
         event = {
@@ -402,7 +402,7 @@ class Stack:
         return request
 
     def _send(self, request: Request) -> None:
-        world = self._world
+        world = self.world
         request.sent_s = world.clock.now()
         date = datetime.fromtimestamp(request.sent_s, UTC)
         dated = f"X-Amz-Date={date:%Y%m%dT%H%M%SZ}&" if request.dated else ""
@@ -417,7 +417,7 @@ class Stack:
 
         Creates and Updates that are under way when one fails, or at `cancelled_s`, are cancelled.
         """
-        clock = self._world.clock
+        clock = self.world.clock
         unsent = list(requests)
         under_way: list[Request] = []
         cancels = bool(requests) and not requests[0].operation.rolls_back
@@ -429,13 +429,13 @@ class Stack:
             self.signal.wait(min(cancelled_s, *(r.due_s for r in under_way)))
             for request in under_way:
                 if not request.over and clock.now() >= request.due_s:
-                    self._world.fault("cloudformation timed out")
+                    self.world.fault("cloudformation timed out")
                     request.end("timed out")
             failed = any(r.over and not r.succeeded for r in under_way)
             under_way = [r for r in under_way if not r.over]
             if clock.now() >= cancelled_s or (failed and cancels):
                 for request in under_way:
-                    self._world.fault("cloudformation cancelled")
+                    self.world.fault("cloudformation cancelled")
                     request.end("cancelled")
                 return False
         return all(r.succeeded for r in requests)

@@ -89,9 +89,8 @@ class Invocation:
         return [*self.delivery.commands, *self.commands]
 
     def memory(self) -> Delivery | None:
-        """Return the eldest delivery with a memory in its line, if there is one."""
-        line = self.line()
-        return line[1].delivery if len(line) > 1 else None
+        """Return the first delivery in its line that knows what was found, if there is one."""
+        return next((i.delivery for i in self.line() if i.delivery.reads), None)
 
     def __str__(self) -> str:
         return f"{self.delivery.request} i{self.number}"

@@ -219,7 +219,7 @@ def deletable(world: World) -> Iterator[str]:
             yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
         elif read_s > server.gone_s + READ_LAG_S:
             yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-        elif last is request.wanted and read_s > invocation.line()[0].began_s + READ_LAG_S:
+        elif last is request.wanted and read_s > reads[0][0] + READ_LAG_S:
             yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
 
 
@@ -235,6 +235,7 @@ def newer_wins(world: World) -> Iterator[str]:
                     limits.another_stack(request, newer)
                     or limits.found_twice(request)
                     or limits.phase_is_the_same(invocation, newer)
+                    or limits.deleted_meanwhile(invocation, command)
                 ):
                     late_s = command.at_s - newer.sent_s
                     yield f"{invocation} gives {command.step} {late_s:.0f} s after {newer}"

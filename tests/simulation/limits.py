@@ -13,6 +13,9 @@ from tests.simulation.function import Invocation
 from tests.simulation.transfer import Command, Server
 from tests.simulation.world import World
 
+# How long after its start a request looks at its stack first.
+_FIRST_LOOK_S = 5
+
 
 def lambda_came_late(request: Request) -> bool:
     """Lambda delivered, or tried again, when the time of the request was over.
@@ -175,10 +178,25 @@ def age_is_unknown(invocation: Invocation) -> bool:
 
 
 def phase_is_the_same(invocation: Invocation, newer: Request) -> bool:
-    """An Update first delivered while that very update rolls back looks like the rollback's own."""
+    """An Update that starts while that very update rolls back looks like the rollback's own."""
     request = invocation.delivery.request
-    is_late = request.kind == "Update" and invocation.memory() is None
+    starts_s = invocation.line()[0].began_s
+    is_late = request.kind == "Update" and starts_s > request.over_s - _FIRST_LOOK_S
     return is_late and newer.operation is request.operation
+
+
+def deleted_meanwhile(invocation: Invocation, command: Command) -> bool:
+    """A request delivered again after its stack was deleted cannot tell that it was answered.
+
+    It takes its command back, as if it had been cancelled.
+    """
+    stack = invocation.delivery.request.stack
+    return any(
+        operation.stack is stack
+        and operation.kind == "delete"
+        and invocation.delivery.request.over_s < operation.began_s < command.at_s
+        for operation in stack.world.operations
+    )
 
 
 def undone_unseen(invocation: Invocation, one: Command, other: Command) -> bool:
@@ -209,5 +227,6 @@ LIMITS: tuple[Callable[..., bool], ...] = (
     another_stack,
     age_is_unknown,
     phase_is_the_same,
+    deleted_meanwhile,
     undone_unseen,
 )
