@@ -66,7 +66,7 @@ def pursue(
     out_of_turn = False
 
     def is_late(progress: Progress) -> bool:
-        return not memory.takes_back and invocation.now() - progress.began_s > LATE_S
+        return invocation.now() - progress.began_s > LATE_S
 
     # Lambda may deliver an event again after it was answered and its stack went on.
     is_stale = (
@@ -79,7 +79,10 @@ def pursue(
 
     def may_command(progress: Progress) -> bool:
         nonlocal out_of_turn
-        out_of_turn = is_stale or (is_late(progress) and not stack.is_still_in(memory.phase))
+        if memory.takes_back:
+            out_of_turn = not stack.has_given_up(memory.phase, commanded=True)
+        else:
+            out_of_turn = is_stale or (is_late(progress) and not stack.is_still_in(memory.phase))
         if out_of_turn or not kept:
             return False
         fix_id(progress)
@@ -124,8 +127,14 @@ def pursue(
             introduces
             and _has_changed(memory)
             and stack.has_given_up(memory.phase, commanded=progress.command is not None)
+            and stack.took(
+                Identity(server.server_id, _found(progress)), invocation.event["LogicalResourceId"]
+            )
+            is False
         ):
-            memory = Memory(_reverse(progress, invocation.now()), takes_back=True)
+            memory = replace(
+                memory, progress=_reverse(progress, invocation.now()), takes_back=True
+            )
         else:
             if ending is Ending.DONE:
                 fix_id(progress)

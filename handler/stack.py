@@ -50,12 +50,18 @@ class Stack:
         """Tell whether the operation that was in a phase is rolled back, or its stack deleted.
 
         A deleted stack may have been complete before, so that counts for our own command only.
+        What a rollback itself sends is not given up when it is complete.
         """
         now = self.phase()
         if now.startswith("DELETE_"):
             return commanded
         rollback = "ROLLBACK_" if phase.startswith("CREATE_") else "UPDATE_ROLLBACK_"
-        return now.startswith(rollback) and now != phase
+        return now.startswith(rollback) and not phase.startswith(rollback)
+
+    def took(self, identity: Identity, logical_id: str) -> bool | None:
+        """Tell whether CloudFormation took an answer with this id: it releases that itself."""
+        answered = (logical_id, str(identity))
+        return self._has(lambda r: (r["LogicalResourceId"], r.get("PhysicalResourceId")) == answered)
 
     def is_rolling_back(self) -> bool | None:
         """Tell whether what this deployment created is being undone.
@@ -87,9 +93,13 @@ class Stack:
             return False
         if "_IN_PROGRESS" not in phase:
             return True
+        return self._has(lambda other: _succeeds(other, identity, logical_id))
+
+    def _has(self, is_it: Callable[[Mapping[str, Any]], bool]) -> bool | None:
+        """Tell whether it is true of any resource of the stack; None if they cannot be read."""
         arguments = {"StackName": self._stack_id}
         while "StackResourceSummaries" in (page := self._read("ListStackResources", arguments)):
-            if any(_succeeds(o, identity, logical_id) for o in page["StackResourceSummaries"]):
+            if any(map(is_it, page["StackResourceSummaries"])):
                 return True
             if not page.get("NextToken"):
                 return False

@@ -62,6 +62,14 @@ class Resource:
     request: "Request"
     status: str = "UPDATE_COMPLETE"
 
+    @property
+    def known_id(self) -> str:
+        """Return the id that CloudFormation shows: of a request that just succeeded, its own."""
+        answer = self.request.accepted
+        if answer is None or not self.request.succeeded:
+            return self.physical_id
+        return str(answer["PhysicalResourceId"])
+
 
 @dataclass(eq=False)
 class Request:
@@ -99,6 +107,12 @@ class Request:
             return None if self.spec.flaw else self.spec.desired
         given = identity.parse(self.given)
         return given.found if given and not self.spec.flaw else None
+
+    @property
+    def reverses(self) -> bool:
+        """Tell whether it declares the opposite of what was declared for its server before."""
+        before = self.old if self.old and self.old.server is self.spec.server else None
+        return before is not None and before.desired is not self.spec.desired
 
     def take(self, answer: dict[str, Any]) -> None:
         """Take an answer, if it is still waited for."""
@@ -227,6 +241,7 @@ class Stack:
         operation = self._begin("create")
         self._become("CREATE_IN_PROGRESS")
         creates = [self._request("Create", name, spec, operation) for name, spec in specs.items()]
+        self.resources = {r.logical_id: _resource(r, "CREATE_IN_PROGRESS") for r in creates}
         ok = self._exchange(creates, self._fails_s())
         if ok and self.world.rng.random() >= self.world.knobs.sibling_fails_late:
             self.resources = {r.logical_id: _resource(r) for r in creates}
@@ -503,7 +518,7 @@ class CloudFormation:
                 {
                     "LogicalResourceId": name,
                     "ResourceStatus": resource.status,
-                    "PhysicalResourceId": resource.physical_id,
+                    "PhysicalResourceId": resource.known_id,
                 }
                 for name, resource in stack.resources.items()
             ]

@@ -236,6 +236,7 @@ def newer_wins(world: World) -> Iterator[str]:
                     or limits.found_twice(request)
                     or limits.phase_is_the_same(invocation, newer)
                     or limits.deleted_meanwhile(invocation, command)
+                    or limits.rolls_back_again(invocation, command)
                 ):
                     late_s = command.at_s - newer.sent_s
                     yield f"{invocation} gives {command.step} {late_s:.0f} s after {newer}"
@@ -293,7 +294,7 @@ def _is_anothers(world: World, server: Server, declaring: Request) -> bool:
             return True
         if not elsewhere and _is_exempt(world, request):
             return True
-    if limits.found_behind_lag(server, declaring.sent_s) and declaring.kind == "Create":
+    if limits.found_behind_lag(server, declaring.sent_s) and not declaring.reverses:
         return True
     if not server.commands or (last := server.commands[-1])[1].at_s < declaring.sent_s:
         return False

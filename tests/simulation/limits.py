@@ -199,6 +199,17 @@ def deleted_meanwhile(invocation: Invocation, command: Command) -> bool:
     )
 
 
+def rolls_back_again(invocation: Invocation, command: Command) -> bool:
+    """A cancelled request takes the rollback of its stack's next deployment for its own."""
+    request = invocation.delivery.request
+    return request.over != "answered" and any(
+        operation.stack is request.stack
+        and operation.rolls_back
+        and request.over_s < operation.began_s < command.at_s
+        for operation in request.world.operations
+    )
+
+
 def undone_unseen(invocation: Invocation, one: Command, other: Command) -> bool:
     """A command that nothing acknowledged, undone by another before it was seen, is repeated."""
     return one.server.disturbed_s > one.at_s or any(
@@ -228,5 +239,6 @@ LIMITS: tuple[Callable[..., bool], ...] = (
     age_is_unknown,
     phase_is_the_same,
     deleted_meanwhile,
+    rolls_back_again,
     undone_unseen,
 )

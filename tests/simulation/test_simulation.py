@@ -26,7 +26,7 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.fixture(scope="module")
 def noticed(pool: ProcessPoolExecutor) -> dict[str, Future[int | None]]:
-    return {name: pool.submit(first_noticed, name, SEEDS) for name in VARIANTS if name}
+    return {name: pool.submit(first_noticed, name, 3 * SEEDS) for name in VARIANTS if name}
 
 
 @pytest.fixture(scope="module")

@@ -63,9 +63,9 @@ class Knobs:
 
         rate = some(0.15, 0.2, 1, 5)
         return cls(
-            servers=rng.choice((1, 1, 2, 3)),
+            servers=rng.choice((1, 1, 2, 3, 3)),
             stacks=rng.choice((1, 1, 1, 1, 2)),
-            operations=rng.choice((1, 2, 2, 3, 3, 4)),
+            operations=rng.choice((1, 1, 2, 2, 3, 4)),
             nested=some(0.3, 1),
             sibling_fails=some(0.6, 0.3, 0.6),
             sibling_fails_late=some(0.6, 0.3, 0.6),
