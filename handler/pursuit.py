@@ -127,14 +127,9 @@ def pursue(
             introduces
             and _has_changed(memory)
             and stack.has_given_up(memory.phase, commanded=progress.command is not None)
-            and stack.took(
-                Identity(server.server_id, _found(progress)), invocation.event["LogicalResourceId"]
-            )
-            is False
+            and stack.holds(server.server_id, invocation.event["LogicalResourceId"]) is False
         ):
-            memory = replace(
-                memory, progress=_reverse(progress, invocation.now()), takes_back=True
-            )
+            memory = replace(memory, progress=_reverse(progress, invocation.now()), takes_back=True)
         else:
             if ending is Ending.DONE:
                 fix_id(progress)

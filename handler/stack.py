@@ -50,18 +50,16 @@ class Stack:
         """Tell whether the operation that was in a phase is rolled back, or its stack deleted.
 
         A deleted stack may have been complete before, so that counts for our own command only.
-        What a rollback itself sends is not given up when it is complete.
         """
         now = self.phase()
         if now.startswith("DELETE_"):
             return commanded
         rollback = "ROLLBACK_" if phase.startswith("CREATE_") else "UPDATE_ROLLBACK_"
-        return now.startswith(rollback) and not phase.startswith(rollback)
+        return now.startswith(rollback) and now != phase
 
-    def took(self, identity: Identity, logical_id: str) -> bool | None:
-        """Tell whether CloudFormation took an answer with this id: it releases that itself."""
-        answered = (logical_id, str(identity))
-        return self._has(lambda r: (r["LogicalResourceId"], r.get("PhysicalResourceId")) == answered)
+    def holds(self, server_id: str, logical_id: str) -> bool | None:
+        """Tell whether the resource has the server, because a request for it was answered."""
+        return self._declares(server_id, lambda _, it: it["LogicalResourceId"] == logical_id)
 
     def is_rolling_back(self) -> bool | None:
         """Tell whether what this deployment created is being undone.
@@ -93,14 +91,24 @@ class Stack:
             return False
         if "_IN_PROGRESS" not in phase:
             return True
-        return self._has(lambda other: _succeeds(other, identity, logical_id))
+        return self._declares(
+            identity.server_id,
+            lambda declared, other: (
+                (declared, other["LogicalResourceId"]) != (identity, logical_id)
+                and other["ResourceStatus"] not in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
+            ),
+        )
 
-    def _has(self, is_it: Callable[[Mapping[str, Any]], bool]) -> bool | None:
-        """Tell whether it is true of any resource of the stack; None if they cannot be read."""
+    def _declares(
+        self, server_id: str, is_it: Callable[[Identity, Mapping[str, Any]], bool]
+    ) -> bool | None:
+        """Tell whether such a resource has the server; None if the stack's cannot be read."""
         arguments = {"StackName": self._stack_id}
         while "StackResourceSummaries" in (page := self._read("ListStackResources", arguments)):
-            if any(map(is_it, page["StackResourceSummaries"])):
-                return True
+            for resource in page["StackResourceSummaries"]:
+                declared = parse(resource.get("PhysicalResourceId"))
+                if declared and declared.server_id == server_id and is_it(declared, resource):
+                    return True
             if not page.get("NextToken"):
                 return False
             arguments["NextToken"] = page["NextToken"]
@@ -123,13 +131,3 @@ class Stack:
 def sends_creates(phase: str) -> bool:
     """Tell whether a stack in this phase may have sent a Create."""
     return phase.startswith(("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"))
-
-
-def _succeeds(other: Mapping[str, Any], identity: Identity, logical_id: str) -> bool:
-    declared = parse(other.get("PhysicalResourceId"))
-    return (
-        declared is not None
-        and declared.server_id == identity.server_id
-        and (declared, other["LogicalResourceId"]) != (identity, logical_id)
-        and other["ResourceStatus"] not in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
-    )

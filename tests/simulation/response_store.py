@@ -50,11 +50,9 @@ class ResponseStore:
         if kind == "read timeout":
             if world.rng.random() < 0.5:
                 self._take(url, body)
+        if kind in ("read timeout", "connect timeout"):
             world.clock.sleep(_TIMEOUT_S)
             invocation.stalls.append(world.clock.now())
-            raise TimeoutError("timed out")
-        if kind == "connect timeout":
-            world.clock.sleep(_TIMEOUT_S)
             raise TimeoutError("timed out")
         raise ConnectionRefusedError if kind == "refused" else ConnectionResetError
 
