@@ -47,28 +47,33 @@ def carry_out(invocation: Invocation) -> Answer | None:
         )
     except InvalidDeclarationError as error:
         return Answer(succeeded=releases, reason=str(error), outcome="invalid")
+    began_s = _sent_at_s(event["ResponseURL"], invocation.now())
     patient = releases and declared.timeout_s >= _PATIENT_TIMEOUT_S
     pauses_s = _PATIENT_PAUSES_S if patient else PAUSES_S
     stack = Stack(invocation.aws, event["StackId"], invocation.sleep, pauses_s)
     if not releases:
-        return _declare(invocation, stack, declared, given)
+        return _declare(invocation, stack, declared, given, began_s)
     if given is None:
         return Answer(succeeded=True, reason="Nothing was created.", outcome="not ours")
-    return _release(invocation, stack, declared, given)
+    return _release(invocation, stack, declared, given, began_s)
 
 
 def _declare(
-    invocation: Invocation, stack: Stack, declared: Declaration, given: Identity | None
+    invocation: Invocation,
+    stack: Stack,
+    declared: Declaration,
+    given: Identity | None,
+    began_s: float,
 ) -> Answer | None:
     known = given is not None and given.server_id == declared.server_id
     before = _mapping(invocation.event.get("OldResourceProperties")).get("DesiredState")
     reverses = known and before != declared.desired
-    progress = _progress(invocation, declared, declared.desired, reverses=reverses)
+    progress = _progress(declared, declared.desired, began_s, reverses=reverses)
     return _pursue(invocation, stack, declared.server_id, progress, introduces=not known)
 
 
 def _release(
-    invocation: Invocation, stack: Stack, declared: Declaration, given: Identity
+    invocation: Invocation, stack: Stack, declared: Declaration, given: Identity, began_s: float
 ) -> Answer | None:
     owed = recall(invocation.event, invocation.now()) is not None or stack.is_rolling_back()
     if not owed and declared.restore_on_delete:
@@ -83,14 +88,11 @@ def _release(
             server_id=given.server_id,
         )
     reverses = given.found is not declared.desired
-    progress = _progress(invocation, declared, given.found, reverses=reverses)
+    progress = _progress(declared, given.found, began_s, reverses=reverses)
     return _pursue(invocation, stack, given.server_id, progress, introduces=False)
 
 
-def _progress(
-    invocation: Invocation, declared: Declaration, desired: State, *, reverses: bool = False
-) -> Progress:
-    began_s = _sent_at_s(invocation.event["ResponseURL"], invocation.now())
+def _progress(declared: Declaration, desired: State, began_s: float, *, reverses: bool) -> Progress:
     reserve_s = min(_RESERVE_S, declared.timeout_s / 4)
     return Progress(desired, began_s, began_s + declared.timeout_s - reserve_s, reverses)
 

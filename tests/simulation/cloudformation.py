@@ -140,6 +140,7 @@ class Operation:
     found: dict[str, State]
     requests: list[Request] = field(default_factory=list)
     rolls_back: bool = False
+    deletes: bool = False
     ending: str = ""
 
 
@@ -294,6 +295,7 @@ class Stack:
         for name in leaving:
             self.resources[name] = replace(old[name], status="DELETE_IN_PROGRESS")
         if self.nested and not specs:
+            operation.deletes = True
             self._become("DELETE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         else:
             self._become("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -330,6 +332,7 @@ class Stack:
 
     def _delete(self) -> None:
         operation = self._begin("delete")
+        operation.deletes = True
         self._become("DELETE_IN_PROGRESS")
         deletes = [self._release(n, r, operation) for n, r in self.resources.items()]
         for resource in self.resources.values():
@@ -504,6 +507,7 @@ class CloudFormation:
         finally:
             invocation.stack_unread |= invocation.stack_failures >= 3
         invocation.stack_failures = 0
+        invocation.stack_read_s = min(invocation.stack_read_s, self._world.clock.now())
         self._world.note(invocation, "%s: %s", operation, answer)
         return answer
 

@@ -62,9 +62,11 @@ class Invocation:
     commands: list[Command] = field(default_factory=list)
     answers: list[tuple[float, bytes]] = field(default_factory=list)
     puts_failed: list[float] = field(default_factory=list)
-    # When a call ended to which nothing answered.
-    stalls: list[float] = field(default_factory=list)
+    # When a call failed, or ended to which nothing answered for long.
+    failures: list[float] = field(default_factory=list)
     acknowledged: bool = False
+    # When it could read its stack for the first time.
+    stack_read_s: float = float("inf")
     # Calls for the stack that failed in a row, and whether that left a question without answer.
     stack_failures: int = 0
     stack_unread: bool = False

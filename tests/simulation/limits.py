@@ -5,6 +5,7 @@ Each limit is a predicate; its docstring is what a user is told.
 
 import json
 from collections.abc import Callable
+from math import inf
 
 from handler.pursuit import LATE_S
 from handler.reconcile import READ_LAG_S
@@ -12,9 +13,6 @@ from tests.simulation.cloudformation import Request
 from tests.simulation.function import Invocation
 from tests.simulation.transfer import Command, Server
 from tests.simulation.world import World
-
-# How long after its start a request looks at its stack first.
-_FIRST_LOOK_S = 5
 
 
 def lambda_came_late(request: Request) -> bool:
@@ -39,12 +37,12 @@ def store_was_away(request: Request) -> bool:
 
 
 def timeout_is_short(request: Request) -> bool:
-    """A ServiceTimeout under four minutes leaves no room for calls that nothing answers.
+    """A ServiceTimeout under four minutes leaves no room for calls that fail near its end.
 
-    Each takes up to ten seconds.
+    One that nothing answers takes up to ten seconds, and then it is tried again.
     """
-    stalls = (at_s for i in request.invocations for at_s in i.stalls)
-    return request.spec.timeout_s < 240 and any(at_s > request.due_s - 60 for at_s in stalls)
+    failed = (at_s for i in request.invocations for at_s in i.failures)
+    return request.spec.timeout_s < 240 and any(at_s > request.due_s - 60 for at_s in failed)
 
 
 def sending_is_unknown(request: Request) -> bool:
@@ -121,12 +119,18 @@ def young_when_cancelled(request: Request) -> bool:
 
 
 def came_when_over(request: Request) -> bool:
-    """Lambda delivers the event of an Update when that update rolls back already, or ended.
+    """An Update that reads its stack's phase when its deployment rolls back already, or ended.
 
-    Without X-Amz-Date, any request's.
+    Its event came late, or the stack was cancelled at once; it looks like the rollback's own.
+    Without X-Amz-Date, so does any request.
     """
-    late = (i for i in request.invocations if i.line()[0].began_s > request.over_s)
+    late = (i for i in request.invocations if _asked_when_over(i))
     return any(i.commands for i in late) and (not request.dated or request.kind == "Update")
+
+
+def _asked_when_over(invocation: Invocation) -> bool:
+    first, over_s = invocation.line()[0], invocation.delivery.request.over_s
+    return first.began_s > over_s or over_s < first.stack_read_s < inf
 
 
 def found_twice(request: Request) -> bool:
@@ -180,20 +184,20 @@ def age_is_unknown(invocation: Invocation) -> bool:
 def phase_is_the_same(invocation: Invocation, newer: Request) -> bool:
     """An Update that starts while that very update rolls back looks like the rollback's own."""
     request = invocation.delivery.request
-    starts_s = invocation.line()[0].began_s
-    is_late = request.kind == "Update" and starts_s > request.over_s - _FIRST_LOOK_S
+    is_late = request.kind == "Update" and _asked_when_over(invocation)
     return is_late and newer.operation is request.operation
 
 
 def deleted_meanwhile(invocation: Invocation, command: Command) -> bool:
-    """A request delivered again after its stack was deleted cannot tell that it was answered.
+    """A request that ends, or is delivered again, after its stack was deleted.
 
-    It takes its command back, as if it had been cancelled.
+    It cannot tell that it was answered, or that the stack lived on after it was cancelled: it
+    takes its command back.
     """
     stack = invocation.delivery.request.stack
     return any(
         operation.stack is stack
-        and operation.kind == "delete"
+        and operation.deletes
         and invocation.delivery.request.over_s < operation.began_s < command.at_s
         for operation in stack.world.operations
     )

@@ -140,6 +140,7 @@ class Network:
         if kind == "ResourceNotFoundException":
             getcurrent().owner.told_gone = True
         if kind not in SOCKET:
+            getcurrent().owner.failures.append(world.clock.now())
             retry = {"RetryAfterSeconds": "3"} if kind == "ThrottlingException" else {}
             raise error(service, operation, kind, **retry)
         takes_s, arrives, exception = SOCKET[kind]
@@ -148,8 +149,7 @@ class Network:
         if arrives:
             perform()
         world.clock.sleep(takes_s)
-        if takes_s:
-            getcurrent().owner.stalls.append(world.clock.now())
+        getcurrent().owner.failures.append(world.clock.now())
         raise exception()
 
     def _has_token(self) -> bool:

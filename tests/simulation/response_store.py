@@ -41,7 +41,7 @@ class ResponseStore:
             return int(kind)
         if kind == "slow":
             world.clock.sleep(7)
-            invocation.stalls.append(world.clock.now())
+            invocation.failures.append(world.clock.now())
             self._take(url, body)
             return self._acknowledge(invocation)
         if kind in ("lost", "garbage"):
@@ -52,7 +52,7 @@ class ResponseStore:
                 self._take(url, body)
         if kind in ("read timeout", "connect timeout"):
             world.clock.sleep(_TIMEOUT_S)
-            invocation.stalls.append(world.clock.now())
+            invocation.failures.append(world.clock.now())
             raise TimeoutError("timed out")
         raise ConnectionRefusedError if kind == "refused" else ConnectionResetError
 
