@@ -162,6 +162,40 @@ def test_taking_a_command_back_survives_its_invocation(account: Account) -> None
     assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
 
 
+def held(account: Account) -> dict[str, str]:
+    return {
+        "LogicalResourceId": "State",
+        "PhysicalResourceId": f"{account.server_id}:from-ONLINE",
+        "ResourceStatus": "UPDATE_COMPLETE",
+    }
+
+
+def test_what_was_answered_is_not_taken_back_when_a_later_deployment_rolls_back(
+    account: Account,
+) -> None:
+    """Lambda may deliver a continuation again, long after another one answered."""
+    account.emulator.set(stop_s=60)
+    account.cloudformation.stacks[STACK] = {"StackStatus": "UPDATE_IN_PROGRESS"}
+    account.invoke(account.request("Create", DesiredState="OFFLINE"))
+    kept = account.lambda_.queue.popleft()
+    account.invoke(kept)
+    account.cloudformation.stacks[STACK] = {"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}
+    account.cloudformation.resources = [held(account)]
+    account.clock.sleep(600)
+    account.invoke(kept)
+    assert account.commands == ["StopServer"]
+    assert account.state is State.OFFLINE
+
+
+def test_what_cannot_be_known_to_be_ours_is_not_taken_back(account: Account) -> None:
+    account.emulator.set(stop_s=60)
+    account.invoke(account.request("Create", DesiredState="OFFLINE"))
+    account.cloudformation.stacks[STACK] = {"StackStatus": "ROLLBACK_IN_PROGRESS"}
+    account.cloudformation.denied.add("ListStackResources")
+    account.invoke(account.lambda_.queue.popleft())
+    assert account.commands == ["StopServer"]
+
+
 def test_an_update_of_the_same_server_never_takes_anything_back(account: Account) -> None:
     """The rollback has an Update of its own for that."""
     account.cloudformation.stacks[STACK] = {"StackStatus": "UPDATE_ROLLBACK_IN_PROGRESS"}

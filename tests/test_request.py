@@ -64,6 +64,17 @@ class Stacks(CloudFormation):
         super()._fail(operation)
 
 
+class Phases(dict[str, dict[str, Any]]):
+    """A stack that goes on whenever it is described."""
+
+    def __init__(self, statuses: deque[str]) -> None:
+        super().__init__({STACK: {}})
+        self._statuses = statuses
+
+    def __getitem__(self, stack_id: str) -> dict[str, Any]:
+        return {"StackStatus": self._statuses.popleft()}
+
+
 class Bench:
     """One function with its three services, and what it made of a request."""
 
@@ -383,6 +394,18 @@ def test_an_invalid_declaration_fails_and_its_deletion_does_not() -> None:
         )
 
 
+def test_a_deletion_without_a_date_counts_from_its_start() -> None:
+    """It asks its stack first, and that may take a while."""
+    bench = Bench(OFFLINE, status="ROLLBACK_IN_PROGRESS")
+    began_s = bench.clock.now()
+    bench.cloudformation.failures.extend([client_error("Throttling", 400, "DescribeStacks")] * 2)
+    given = f"{SERVER}:from-OFFLINE"
+    answer = bench.carry_out(request("Delete", "ONLINE", PhysicalResourceId=given))
+    assert answer
+    assert answer.progress
+    assert answer.progress.began_s == began_s < bench.clock.now() - 5
+
+
 def test_an_id_of_nothing_is_released_without_a_call() -> None:
     bench = Bench(OFFLINE)
     assert bench.carry_out(request("Delete", PhysicalResourceId="not-created")) == Answer(
@@ -419,7 +442,22 @@ def test_a_creation_that_its_stack_gave_up_takes_its_command_back() -> None:
         ),
     )
     assert bench.transfer.commands == ["StopServer", "StartServer"]
-    assert bench.cloudformation.calls == ["DescribeStacks"] * 2
+    asked = ["DescribeStacks", "ListStackResources", "DescribeStacks"]
+    assert bench.cloudformation.calls == ["DescribeStacks", *asked]
+
+
+def test_what_a_newer_deployment_may_want_is_not_taken_back() -> None:
+    """Its look showed the state that it takes back to, so it waited for a lagging read."""
+    bench = Bench(OFFLINE, STARTING, ONLINE, OFFLINE, ONLINE, status="UPDATE_IN_PROGRESS")
+    assert bench.carry_out(request("Create", "ONLINE")) is None
+    deployed = deque(["UPDATE_ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"])
+    bench.cloudformation.stacks = Phases(deployed)
+    answer = bench.go_on()
+    assert answer
+    assert not answer.succeeded
+    assert f"{SERVER} is ONLINE, wanted OFFLINE" in answer.reason
+    assert "went on to another operation" in answer.reason
+    assert bench.transfer.commands == ["StartServer"]
 
 
 def test_a_command_that_cannot_be_taken_back_says_why() -> None:

@@ -226,6 +226,23 @@ def test_any_other_resource_is_none(other: dict[str, str]) -> None:
     assert elsewhere([other], [other]) is False
 
 
+@pytest.mark.parametrize("found", ["ONLINE", "OFFLINE"])
+@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "DELETE_COMPLETE"])
+def test_a_resource_holds_the_server_that_its_id_names(found: str, status: str) -> None:
+    own = resource(PhysicalResourceId=f"{SERVER}:from-{found}", ResourceStatus=status)
+    api = Api({}, [TOPIC], [own])
+    assert api.stack.holds(SERVER, "Renamed") is True
+    assert api.stack.holds(SERVER, "State") is False
+    assert api.stack.holds(OTHER, "Renamed") is False
+    api.unreadable_from = 1
+    assert api.stack.holds(SERVER, "Renamed") is None
+
+
+def test_a_resource_without_an_id_of_ours_holds_nothing() -> None:
+    made_up = resource(PhysicalResourceId="stack-Renamed-1H2J3K4L")
+    assert Api({}, [made_up], [TOPIC]).stack.holds(SERVER, "Renamed") is False
+
+
 def test_every_page_is_asked_for_once() -> None:
     api = Api({STACK: {"StackStatus": CLEANUP}}, [TOPIC], [TOPIC], [TOPIC])
     assert api.stack.declares_elsewhere(OWN, "State") is False

@@ -47,9 +47,8 @@ class ResponseStore:
         if kind in ("lost", "garbage"):
             self._take(url, body)
             raise RemoteDisconnected("no response")
-        if kind == "read timeout":
-            if world.rng.random() < 0.5:
-                self._take(url, body)
+        if kind == "read timeout" and world.rng.random() < 0.5:
+            self._take(url, body)
         if kind in ("read timeout", "connect timeout"):
             world.clock.sleep(_TIMEOUT_S)
             invocation.failures.append(world.clock.now())
