@@ -88,8 +88,7 @@ def pursue(
         fix_id(progress)
         return True
 
-    if recalled and kept:
-        fix_id(memory.progress)
+    fix_id(memory.progress)
     while True:
         ending, progress = reconcile(
             server,

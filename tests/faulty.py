@@ -186,6 +186,8 @@ class FaultyAccount:
     latency_s: float = 4
     clock: Clock = field(default_factory=Clock)
     stack_status: str = "CREATE_IN_PROGRESS"
+    # What it becomes when the server was given a command, if that is something else.
+    next_status: str = ""
     queue: deque[dict[str, Any]] = field(default_factory=deque)
     puts: list[tuple[float, str, bytes]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -271,7 +273,8 @@ class FaultyAccount:
         if asked["StackName"] != [STACK]:
             return 400, error_body(operation, "ValidationError", {"Message": "No such stack."})
         if operation == "DescribeStacks":
-            stack = {"StackName": "demo", "StackStatus": self.stack_status}
+            status = self.next_status if self.next_status and self.commands else self.stack_status
+            stack = {"StackName": "demo", "StackStatus": status}
             return 200, _xml(operation, "Stacks", stack)
         topic = {"LogicalResourceId": "Topic", "ResourceStatus": "CREATE_COMPLETE"}
         return 200, _xml(operation, "StackResourceSummaries", topic)

@@ -255,6 +255,32 @@ def is_left_alone(request_type: str, operation: str, times: str, fault: Fault) -
     )
 
 
+@pytest.mark.parametrize("times", ["first", "middle", "every"])
+@pytest.mark.parametrize("operation", ["DescribeStacks", "ListStackResources"])
+def test_a_cancelled_creation_is_answered_once_and_takes_back_what_it_knows_to_be_its_own(
+    clients: Clients, operation: str, times: str
+) -> None:
+    for fault in faults(operation):
+        account = FaultyAccount(clients, plan("Create", operation, fault, times))
+        event = begin(account, "Create", operation)
+        account.next_status = "ROLLBACK_IN_PROGRESS"
+        account.settle(event)
+        assert account.plan is not None
+        assert account.plan.struck > 0
+
+        (answer,) = account.answers
+        assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
+        # Without its stack's phase it does not know that it was cancelled.
+        is_known = fault.name == "slow" or (fault.passes and times != "every")
+        if is_known:
+            assert account.commands == ["StopServer", "StartServer"], fault
+            assert account.state is State.ONLINE
+            assert "took its own command back" in answer["Reason"]
+        else:
+            assert account.commands == ["StopServer"], fault
+            assert answer["Status"] == "SUCCESS"
+
+
 @pytest.mark.parametrize("times", ["first", "middle"])
 @pytest.mark.parametrize("fault", list(lost("Invoke")), ids=str)
 @pytest.mark.parametrize("request_type", CALLERS)
