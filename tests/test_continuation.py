@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.emulator import State
-from tests.lab import FUNCTION, STACK, Account, client_error
+from tests.lab import FUNCTION, NO_SERVER, STACK, Account, client_error
 
 
 def test_near_the_end_of_an_invocation_another_carries_on(account: Account) -> None:
@@ -194,6 +194,25 @@ def test_what_cannot_be_known_to_be_ours_is_not_taken_back(account: Account) -> 
     account.cloudformation.denied.add("ListStackResources")
     account.invoke(account.lambda_.queue.popleft())
     assert account.commands == ["StopServer"]
+
+
+def test_what_a_rollback_itself_brings_in_is_not_taken_back_when_it_is_complete(
+    account: Account,
+) -> None:
+    """It undoes a replacement, so its Update brings the first server in again."""
+    account.emulator.set(stop_s=60)
+    account.cloudformation.stacks[STACK] = {"StackStatus": "UPDATE_ROLLBACK_IN_PROGRESS"}
+    replacement = f"{NO_SERVER}:from-ONLINE"
+    account.invoke(
+        account.request("Update", DesiredState="OFFLINE", PhysicalResourceId=replacement)
+    )
+    kept = account.lambda_.queue.popleft()
+    account.invoke(kept)
+    account.cloudformation.stacks[STACK] = {"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}
+    account.cloudformation.resources = [held(account)]
+    account.invoke(kept)
+    assert account.commands == ["StopServer"]
+    assert account.state is State.OFFLINE
 
 
 def test_an_update_of_the_same_server_never_takes_anything_back(account: Account) -> None:
