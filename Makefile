@@ -32,7 +32,7 @@ mutants: setup ## break handler/ in every small way, and see whether a test noti
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants
 
 simulate: setup ## SEEDS=N histories on its worst days, or a trace of one: SEED=n
-	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000))
+	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
 
 bench: setup ## measure it beside what one would pick instead; about four minutes
 	@$(BIN)/python -m benchmarks

@@ -13,7 +13,7 @@ import pytest
 from handler import delivery
 from handler.cloudformation import NotARequestError, Provider
 from handler.delivery import DeliveryError
-from tests.lab import FUNCTION, Account, Context
+from tests.lab import FUNCTION, Account, Context, Lambda
 
 SIGNATURE = "presigned-secret"
 
@@ -135,8 +135,12 @@ def test_a_hand_over_that_ends_after_the_answer_is_no_second_one_and_does_not_ha
         answered.set()
         return status
 
-    hand_over = account.lambda_.invoke
-    account.lambda_.invoke = lambda **a: hand_over(**a) if answered.wait(10) else {}  # type: ignore[method-assign]
+    class Slow(Lambda):
+        def invoke(self, **arguments: Any) -> dict[str, Any]:
+            assert answered.wait(10)
+            return super().invoke(**arguments)
+
+    account.lambda_ = Slow()
     account.timeout_s = 0.55
     provider = account.new_provider(put=put)
     account.invoke(account.request("Create", DesiredState="OFFLINE"), provider)

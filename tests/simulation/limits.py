@@ -110,7 +110,7 @@ def cancelled_while_answering(request: Request) -> bool:
 
 
 def young_when_cancelled(request: Request) -> bool:
-    """A request younger than 30 s does not ask its stack whether it is cancelled."""
+    """A request younger than ten seconds does not ask its stack whether it is cancelled."""
     return any(
         request.over_s < c.at_s < request.sent_s + LATE_S
         for i in request.invocations

@@ -131,7 +131,9 @@ def replay(seed: int, variant: str) -> bool:
 def main() -> int:
     """Answer the command line."""
     parser = argparse.ArgumentParser(prog="tests.simulation.run", description=__doc__)
-    parser.add_argument("--seeds", type=int, metavar="N", help="run the histories of N seeds")
+    parser.add_argument(
+        "--seeds", type=int, default=10_000, metavar="N", help="run the histories of N seeds"
+    )
     parser.add_argument("--first", type=int, default=0, metavar="N", help="the first of them")
     parser.add_argument("--seed", type=int, metavar="N", help="replay one as a readable trace")
     parser.add_argument("--variant", default="", choices=VARIANTS, help="break the handler first")
@@ -140,11 +142,10 @@ def main() -> int:
         return 0 if replay(options.seed, options.variant) else 1
     console = Console()
     began_s = time.monotonic()
-    seeds = options.seeds or 2000
     summary = run_all(
-        seeds,
+        options.seeds,
         options.first,
-        lambda done: track(done, "Histories", total=-(-seeds // _BATCH), console=console),
+        lambda done: track(done, "Histories", total=-(-options.seeds // _BATCH), console=console),
     )
     show(summary, time.monotonic() - began_s, console)
     return 1 if summary.violations else 0

@@ -5,11 +5,13 @@ It runs in processes of its own, so that nothing here slows it down.
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from inspect import isfunction
 from multiprocessing import get_context
 
 import pytest
 
 from handler.machine import TABLE
+from tests.simulation import limits
 from tests.simulation.invariants import INVARIANTS
 from tests.simulation.limits import LIMITS
 from tests.simulation.run import Summary, first_noticed, histories_of, run_all
@@ -68,4 +70,6 @@ def test_no_invariant_is_without_a_variant() -> None:
 
 
 def test_each_limit_is_told() -> None:
+    known = (f for name, f in vars(limits).items() if isfunction(f) and not name.startswith("_"))
+    assert {f for f in known if f.__module__ == limits.__name__} == {*LIMITS}
     assert all(limit.__doc__ for limit in LIMITS)
