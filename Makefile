@@ -77,7 +77,7 @@ deploy: build ## to the AWS account and region of your environment
 PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 build-Provider:
-	cp -R handler schemas "$(ARTIFACTS_DIR)/"
+	cp -R handler schemas transfer_server_state "$(ARTIFACTS_DIR)/"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt
 # Lambda compiles at each cold start what the package does not bring compiled; that takes the same Python.
