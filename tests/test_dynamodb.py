@@ -205,16 +205,17 @@ def test_a_row_is_deleted_under_the_same_conditions(table: Table) -> None:
         ("ServerId < :s", True),
         ("attribute_not_exists(ServerId) OR Version = :v", True),
         ("attribute_exists(ServerId) AND Version = :more", False),
+        ("#and = :or", True),
         ("Version = :v or Version = :more and Version = :more", True),
     ],
 )
 def test_a_condition_holds_or_not(table: Table, condition: str, *, holds: bool) -> None:
     table.put(9)
-    values = {":v": {"N": "9.0"}, ":more": {"N": "10"}, ":s": {"S": "s-2"}}
+    values = {":v": {"N": "9.0"}, ":or": {"N": "9"}, ":more": {"N": "10"}, ":s": {"S": "s-2"}}
     used = {name: value for name, value in values.items() if name in condition}
     more: dict[str, Any] = {"ExpressionAttributeValues": used} if used else {}
-    if "#v" in condition:
-        more["ExpressionAttributeNames"] = {"#v": "Version"}
+    if names := {name: "Version" for name in ("#v", "#and") if name in condition}:
+        more["ExpressionAttributeNames"] = names
     if holds:
         table.put_if(condition, 10, **more)
     else:
@@ -286,32 +287,32 @@ def test_of_many_writers_at_once_one_writes_over_a_version(table: Table) -> None
 # Values
 
 
-@pytest.mark.parametrize(
-    ("value", "kept"),
-    [
-        ({"S": ""}, None),
-        ({"S": 'é \u2028 \U0001f600 \x00 \x1b " \\'}, None),
-        ({"BOOL": False}, None),
-        ({"NULL": True}, None),
-        ({"L": []}, None),
-        ({"L": [{"S": "a"}, {"N": "01"}]}, {"L": [{"S": "a"}, {"N": "1"}]}),
-        ({"M": {"first": {"M": {"é": {"BOOL": True}}}}}, None),
-        ({"N": "0"}, None),
-        ({"N": "-7"}, None),
-        ({"N": "1700000000.25"}, None),
-        ({"N": "12345678901234567890123456789012345678"}, None),
-        ({"N": "1234567890123456789012345678.9012345678"}, None),
-        ({"N": "+1.50"}, {"N": "1.5"}),
-        ({"N": "-0.0"}, {"N": "0"}),
-        ({"N": "1e3"}, {"N": "1000"}),
-        ({"N": "1E-5"}, {"N": "0.00001"}),
-        ({"N": "9" + "0" * 125}, None),
-    ],
-    ids=str,
-)
-def test_a_value_comes_back_as_it_went(table: Table, value: Any, kept: Any) -> None:
-    table.put(Item={"Value": value})
-    assert table.get()["Value"] == (kept or value)
+def test_a_value_comes_back_as_it_went(table: Table) -> None:
+    values: list[Any] = [
+        {"S": ""},
+        {"S": 'é \u2028 \U0001f600 \x00 \x1b " \\'},
+        {"BOOL": False},
+        {"NULL": True},
+        {"L": []},
+        {"L": [{"S": "a"}, {"BOOL": True}]},
+        {"M": {"first": {"M": {"é": {"BOOL": True}}}}},
+        {"N": "0"},
+        {"N": "-7"},
+        {"N": "1700000000.25"},
+        {"N": "12345678901234567890123456789012345678"},
+        {"N": "1234567890123456789012345678.9012345678"},
+        {"N": "9" + "0" * 125},
+    ]
+    item = {f"Value{number}": value for number, value in enumerate(values)}
+    table.put(Item=item)
+    assert table.get() == {**KEY, "Version": {"N": "1"}, **item}
+    assert table.scan()["Items"] == [table.get()]
+
+
+def test_a_number_comes_back_without_what_adds_nothing(table: Table) -> None:
+    plain = {"+1.50": "1.5", "-0.0": "0", "1e3": "1000", "1E-5": "0.00001", "007": "7"}
+    table.put(Item={"Values": {"L": [{"N": text} for text in plain]}})
+    assert table.get()["Values"] == {"L": [{"N": text} for text in plain.values()]}
 
 
 @pytest.mark.parametrize(
@@ -326,6 +327,7 @@ def test_a_value_comes_back_as_it_went(table: Table, value: Any, kept: Any) -> N
         ({"N": "NaN"}, "cannot be converted to a numeric value: NaN"),
         ({"N": "1" * 39}, "more than 38 significant digits"),
         ({"N": "1e126"}, "Number overflow"),
+        ({"N": "1e9999999"}, "Number overflow"),
         ({"N": "-1e-131"}, "Number underflow"),
         ({"L": [{"M": {"a": {"N": "x"}}}]}, "cannot be converted to a numeric value: x"),
     ],
@@ -343,12 +345,17 @@ def test_a_value_of_the_wrong_python_type_never_leaves_the_client(table: Table) 
 
 
 def test_a_row_has_at_most_400_kb(table: Table) -> None:
-    # Two names, a key and a number of one digit.
-    rest = 400 * 1024 - len("ServerId") - len("s-1") - len("Version") - 2 - len("Value")
-    table.put(Item={"Value": {"S": "é" * (rest // 2) + "x" * (rest % 2)}})
-    assert "Item size has exceeded the maximum allowed size" in invalid(
-        table.put, 2, Item={"Value": {"S": "x" * (rest + 1)}}
-    )
+    # Names and values: of a number half its digits and one, of a list or map three and one each.
+    names_bytes = len("ServerId") + len("Version") + len("Value") + len("é".encode())
+    rest_bytes = 400 * 1024 - names_bytes - len("s-1") - 2 - 2 * (3 + 1)
+
+    def item(spare: str) -> Any:
+        text = "é" * (rest_bytes // 2) + "x" * (rest_bytes % 2) + spare
+        return {"Value": {"L": [{"M": {"é": {"S": text}}}]}}
+
+    table.put(1, Item=item(""))
+    words = invalid(table.put, 2, Item=item("x"))
+    assert "Item size has exceeded the maximum allowed size" in words
     assert table.version == "1"
 
 
@@ -368,7 +375,7 @@ def test_what_is_kept_is_a_copy(table: Table) -> None:
 # What is refused
 
 
-VALUES = {":v": {"N": "1"}, ":version": {"N": "1"}}
+VALUES = {":v": {"N": "1"}, ":version": {"N": "1"}, ":flag": {"BOOL": True}}
 
 
 def values_in(condition: str) -> dict[str, Any]:
@@ -507,15 +514,19 @@ def test_a_scan_starts_at_a_key_alone(table: Table) -> None:
 # What the engine answers otherwise, each as AWS has it and as the engine has it
 
 
-MISREAD = [
+TAKEN_TO_FAIL = [
     ("attribute_missing(ServerId)", "Invalid function name; function: attribute_missing"),
+    ("Versión = :v", "Syntax error"),
+    ("Version < :flag", "operator or function: <, operand type: BOOL"),
+]
+TAKEN_TO_HOLD = [
     ("ATTRIBUTE_EXISTS(ServerId)", "Invalid function name; function: ATTRIBUTE_EXISTS"),
     ("Version & :v", "Syntax error"),
     ("Version = :version", "unused in expressions: keys: {:v}"),
 ]
 
 
-@pytest.mark.parametrize(("condition", "words"), MISREAD)
+@pytest.mark.parametrize(("condition", "words"), TAKEN_TO_FAIL + TAKEN_TO_HOLD)
 def test_a_condition_that_the_engine_misreads_is_refused(
     fake_alone: Table, condition: str, words: str
 ) -> None:
@@ -524,15 +535,17 @@ def test_a_condition_that_the_engine_misreads_is_refused(
     assert fake_alone.version == "1"
 
 
-def test_the_engine_takes_an_unknown_function_for_a_condition_that_fails(
-    engine_table: Table,
+@pytest.mark.parametrize("condition", [condition for condition, _ in TAKEN_TO_FAIL])
+def test_the_engine_takes_it_for_a_condition_that_fails(
+    engine_table: Table, condition: str
 ) -> None:
-    condition = MISREAD[0][0]
-    assert code(engine_table.put_if, condition) == "ConditionalCheckFailedException"
+    engine_table.put(1)
+    refused = code(engine_table.put_if, condition, 2, **values_in(condition))
+    assert refused == "ConditionalCheckFailedException"
 
 
-@pytest.mark.parametrize("condition", [condition for condition, _ in MISREAD[1:]])
-def test_the_engine_writes_under_a_condition_that_is_none(
+@pytest.mark.parametrize("condition", [condition for condition, _ in TAKEN_TO_HOLD])
+def test_the_engine_takes_it_for_a_condition_that_holds(
     engine_table: Table, condition: str
 ) -> None:
     engine_table.put(1)
@@ -594,11 +607,12 @@ def test_a_read_that_does_not_ask_to_be_consistent_may_miss_the_last_write() -> 
     assert (table.version, stale()) == ("1", [None])
 
 
-def test_pages_can_be_small() -> None:
-    table = Table(DynamoDB("Registry", page_bytes=30))
+@pytest.mark.parametrize(("page_bytes", "sizes"), [(30, [2, 2, 1]), (1, [1, 1, 1, 1, 1])])
+def test_pages_can_be_small(page_bytes: int, sizes: list[int]) -> None:
+    table = Table(DynamoDB("Registry", page_bytes=page_bytes))
     ids = fill(table, 5)
     read = pages(table)
-    assert [len(page) for page in read] == [2, 2, 1]
+    assert [len(page) for page in read] == sizes
     assert sorted(itertools.chain(*read)) == ids
 
 

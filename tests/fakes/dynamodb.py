@@ -2,7 +2,7 @@
 
 It stands in the place of a boto3 client, or behind a real one (`before_send`). It follows AWS; of
 what it does not know of DynamoDB it raises NotImplementedError, which nobody takes for an answer
-of AWS. It must not know what the rows mean. tests/test_dynamodb.py holds it to the real thing.
+of AWS. It must not know what the rows mean. tests/test_dynamodb.py holds it to the engine's.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Context, Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import lru_cache, wraps
 from io import BytesIO
 from itertools import accumulate
@@ -121,7 +121,7 @@ def _null(content: Any) -> Any:
 
 _PLAIN_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,37}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_PRECISELY = Context(prec=1000)
+_PRECISELY = Context(prec=1000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 # Type -> what it is in Python, and how a content is checked and copied.
 _KINDS: dict[str, tuple[type | tuple[type, ...], Callable[[Any], Any]]] = {
     "S": (str, str),
@@ -161,9 +161,11 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge
 }  # fmt: skip
 _FUNCTIONS = ("attribute_exists", "attribute_not_exists")
+# In any case, and no placeholder's name.
+_AND, _OR = (re.compile(rf"(?<![#:\w]){word}\b", re.IGNORECASE) for word in ("AND", "OR"))
 # What DynamoDB would take, and this does not.
 _UNKNOWN = re.compile(
-    r"\b(NOT|BETWEEN|IN)\b|\b(attribute_type|begins_with|contains|size)\s*\(|[.\[]"
+    r"(?<![#:\w])(NOT|BETWEEN|IN)\b|\b(attribute_type|begins_with|contains|size)\s*\(|[.\[]"
     r"|(^|\(|\bAND\b|\bOR\b)\s*\(",
     re.IGNORECASE,
 )
@@ -233,8 +235,8 @@ def _parse(expression: str) -> _Condition:
     if _UNKNOWN.search(expression):
         raise NotImplementedError(f"The fake cannot read such a condition: {expression}")
     any_of = tuple(
-        tuple(_parse_clause(text) for text in re.split(r"\bAND\b", all_of, flags=re.IGNORECASE))
-        for all_of in re.split(r"\bOR\b", expression, flags=re.IGNORECASE)
+        tuple(_parse_clause(text) for text in _AND.split(all_of))
+        for all_of in _OR.split(expression)
     )
     clauses = [clause for all_of in any_of for clause in all_of]
     return _Condition(
