@@ -22,7 +22,7 @@ from tests.fakes.dynamodb import DynamoDB, client_error
 
 KEY = {"ServerId": {"S": "s-1"}}
 NEW = "attribute_not_exists(ServerId)"
-WRITERS = 8
+WRITERS, ROUNDS = 8, 12
 
 
 @dataclass
@@ -264,7 +264,7 @@ def _many_switches() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_many_switches")
 def test_of_many_writers_at_once_one_creates_the_row(table: Table) -> None:
-    for _ in range(5):
+    for _ in range(ROUNDS):
         won: list[str] = []
 
         def create(writer: int, won: list[str] = won) -> None:
@@ -279,9 +279,9 @@ def test_of_many_writers_at_once_one_creates_the_row(table: Table) -> None:
 @pytest.mark.usefixtures("_many_switches")
 def test_of_many_writers_at_once_one_writes_over_a_version(table: Table) -> None:
     table.put(1)
-    for version in range(1, 6):
+    for version in range(1, ROUNDS + 1):
         assert race(lambda _, read=version: table.put_over(read)) == ONE_OF_THEM  # type: ignore[misc]
-    assert table.version == "6"
+    assert table.version == str(ROUNDS + 1)
 
 
 # Values

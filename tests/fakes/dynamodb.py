@@ -192,7 +192,7 @@ class _Clause:
             )
         if found is None or kind not in found:
             return False
-        order: Callable[[str], Any] = Decimal if kind == "N" else str.encode
+        order: Callable[[str], Any] = Decimal if kind == "N" else str
         return bool(compare(order(found[kind]), order(right)))
 
 
