@@ -4,12 +4,15 @@ Of this machine's packages it sees those that Lambda's Python brings, and no oth
 needs has to be in its package.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Self
+
+from local.engine import ROOT
 
 # The runtime's own, as the template's Runtime has them.
 _BROUGHT = (
@@ -36,33 +39,39 @@ def bring(folder: Path) -> Path:
 
 
 class Function:
-    """A process that polls the Runtime API from entering the context until leaving it."""
+    """A process that polls the Runtime API from entering the context until leaving it.
+
+    A keeper starts it, so that it ends with whoever holds it, however that comes about.
+    """
 
     def __init__(self, package: Path, runtime: Path, log: Path, env: Mapping[str, str]) -> None:
-        self._package, self._runtime, self._log, self._env = package, runtime, log, env
+        self._package, self._log = package, log
+        order = {
+            # Without site, there is no way to the packages of this environment.
+            "argv": [sys.executable, "-S", "-m", "awslambdaric", "handler.cloudformation.handler"],
+            "env": {**env, "PYTHONPATH": str(runtime)},
+            "log": str(log),
+        }
+        self._order = json.dumps(order).encode() + b"\n"
 
     def __enter__(self) -> Self:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                # Without site, there is no way to the packages of this environment.
-                [sys.executable, "-S", "-m", "awslambdaric", "handler.cloudformation.handler"],
-                cwd=self._package,
-                env={**self._env, "PYTHONPATH": str(self._runtime)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-S", "-m", "local.keeper"],
+            cwd=self._package,
+            env={"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            process_group=0,
+        )
+        assert self._keeper.stdin
+        self._keeper.stdin.write(self._order)
+        self._keeper.stdin.flush()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._keeper.communicate()
 
     @property
     def log(self) -> str:
         """What it has written so far."""
         return self._log.read_text()
-
-    def exit_code(self, within_s: float) -> int:
-        """Wait for its own end."""
-        return self._process.wait(within_s)

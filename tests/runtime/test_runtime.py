@@ -33,21 +33,20 @@ def test_a_package_that_lacks_a_module_is_an_init_error(deployed: Deployed) -> N
     for path in deployed.package.iterdir():
         if path.name != "crhelper":
             (damaged / path.name).symlink_to(path)
-    function = deployed.start(damaged)
+    deployed.start(damaged)
     error = deployed.runtime_api.init_error.result(PATIENCE_S)
     assert error["errorType"] == "Runtime.ImportModuleError"
     assert "No module named 'crhelper'" in error["errorMessage"]
-    assert function.exit_code(PATIENCE_S) == 1
 
 
-@pytest.mark.parametrize("event", [None, "nonsense", {"RequestType": "Create"}])
 def test_an_event_that_is_no_request_is_an_error_of_the_function_which_goes_on(
-    deployed: Deployed, event: object
+    deployed: Deployed,
 ) -> None:
     deployed.start()
-    with pytest.raises(FunctionError, match="no custom-resource request") as caught:
-        deployed.invoke(event)
-    assert caught.value.payload["errorType"] == "NotARequestError"
+    for event in (None, "nonsense", {"RequestType": "Create"}):
+        with pytest.raises(FunctionError, match="no custom-resource request") as caught:
+            deployed.invoke(event)
+        assert caught.value.payload["errorType"] == "NotARequestError"
     deployed.invoke(deployed.request("Create", DesiredState="ONLINE"))
     assert deployed.store.answers.get_nowait()["Status"] == "SUCCESS"
 
