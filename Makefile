@@ -46,11 +46,14 @@ up: setup ## the same servers with the provider deployed, until Ctrl-C
 picture: setup ## docs/timeline.svg, as make run shows it
 	$(BIN)/python -m local.walk --picture docs/timeline.svg
 
+# pip freeze knows no markers.
+ON_LINUX = sys_platform == 'linux' and (platform_machine == 'x86_64' or platform_machine == 'aarch64')
 lock: setup ## resolve pyproject.toml's dev group anew into requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-lock/bin/python -m pip install --quiet --group dev
-	{ echo "# pyproject.toml's dev group, resolved: make lock"; $(VENV)-lock/bin/python -m pip freeze; } > requirements-dev.txt
+	{ echo "# pyproject.toml's dev group, resolved: make lock"; $(VENV)-lock/bin/python -m pip freeze \
+		| sed "s/^awslambdaric==.*/&; $(ON_LINUX)/"; } > requirements-dev.txt
 	rm -rf $(VENV)-lock
 
 clean: ## remove everything that was built or installed here
