@@ -120,8 +120,10 @@ class Provider(CfnResource):
                 delivery.deliver(url, whole, put=self._put, sleep=self._clock.sleep)
             except delivery.DeliveryError as error:
                 self._undelivered = error
-            line = report.line(self._event, answer)
-            _LOG.info(json.dumps({**line, "delivered": self._undelivered is None}))
+            delivered = self._undelivered is None
+            line = {**report.line(self._event, answer), "delivered": delivered}
+            # As text, and where the log is JSON as fields of its own.
+            _LOG.info(json.dumps(line), extra=line)
 
         super()._send(status, reason, send_response=send_response)
 
