@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from handler import claim, report
-from handler.report import Answer, Course
+from handler.report import Answer
 from transfer_server_state import pacing
 from transfer_server_state.aws.client import RefusedError, UnavailableError
 from transfer_server_state.aws.registry import (
@@ -29,7 +29,7 @@ from transfer_server_state.request import Request
 from transfer_server_state.row import Row
 
 # A newer request is noticed within so long.
-CHECK_EVERY_S = 50
+CHECK_EVERY_S = 30
 # New permissions take a while to hold, and what is new to be known.
 GRACE_S = 30
 # After so long without the registry a deletion goes by its id.
@@ -63,7 +63,7 @@ class Reconciliation:
         self._registry = means.registry
         self._server = means.server(request.server_id)
         self._began_s = self._checked_at_s = self._now()
-        self._row = Row(request.server_id)
+        self._row, self._is_current = Row(request.server_id), False
         self._progress = Progress()
         self._seen_at_s = 0.0
         self._put_off: Step | None = None
@@ -88,7 +88,7 @@ class Reconciliation:
             self._succeed()
         except ConflictError:
             # What somebody else wrote decides, from the start.
-            self._row, self._put_off = Row(self._request.server_id), None
+            self._is_current, self._put_off = False, None
             self._pause_s = pacing.FIRST_S
         except UnavailableError as error:
             self._fail(error)
@@ -103,7 +103,7 @@ class Reconciliation:
         return self._give_up(Outcome.UNANSWERED if self._problem else Outcome.TIMED_OUT)
 
     def _step(self) -> Answer | None:
-        if not self._has_claimed:
+        if not self._is_current:
             if answer := self._claim():
                 return answer
         elif self._now() - self._checked_at_s >= CHECK_EVERY_S:
@@ -125,20 +125,17 @@ class Reconciliation:
             if isinstance(claimed, Outcome):
                 return self._answer(claimed, row)
             if claimed.released or claimed.request != self._request.digest:
-                answer = self._answer(Outcome.RETAINED, row)
+                answer = self._answer(Outcome.RETAINED, claimed)
                 self._registry.write(claimed.answered(self._request, answer.record()))
                 return answer
             row = self._registry.write(claimed)
         elif row.answer:
-            return Answer.recorded(row.answer)
+            return Answer(**row.answer)
         # Of a URL without a date, the row knows when it first came.
         self._request = replace(self._request, sent_s=row.sent_at)
-        self._row, self._progress, self._checked_at_s = row, row.progress, self._now()
+        self._row, self._progress, self._is_current = row, row.progress, True
+        self._checked_at_s = self._now()
         return None
-
-    @property
-    def _has_claimed(self) -> bool:
-        return self._row.request == self._request.digest
 
     def _check(self) -> None:
         if self._registry.read(self._row.server_id).version != self._row.version:
@@ -151,8 +148,10 @@ class Reconciliation:
         observed = self._server.observe()
         self._seen_at_s = self._now()
         self._progress = self._progress.seen(observed, self._seen_at_s)
-        doubted_until_s = self._request.sent_s + READ_LAG_S if self._request.doubted else 0
-        return self._progress.step(self._row.target, self._seen_at_s, doubted_until_s)
+        target = self._row.target
+        doubted = self._request.doubted or target is not self._row.desired
+        doubted_until_s = self._request.sent_s + READ_LAG_S if doubted else 0
+        return self._progress.step(target, self._seen_at_s, doubted_until_s)
 
     def _command(self, step: Step) -> None:
         """Write the command down, then give it."""
@@ -187,7 +186,7 @@ class Reconciliation:
 
     def _give_up(self, outcome: Outcome) -> Answer:
         """End a request that can't be carried out, even if that can't be written down."""
-        if not self._has_claimed:
+        if self._row.request != self._request.digest:
             unread = Outcome.UNKNOWN if self._request.releases else outcome
             return self._answer(unread, self._row)
         try:
@@ -198,7 +197,7 @@ class Reconciliation:
     def _pass_on(self) -> Answer | None:
         """Have another invocation go on from what was written down."""
         with suppress(UnavailableError, ConflictError):
-            if self._row.progress != self._progress:
+            if self._is_current and self._row.progress != self._progress:
                 self._row = self._registry.write(replace(self._row, progress=self._progress))
         try:
             self._means.go_on()
@@ -208,8 +207,14 @@ class Reconciliation:
         return None
 
     def _answer(self, outcome: Outcome, row: Row) -> Answer:
-        course = Course(self._progress, row, self._server.arn, self._problem, self._now())
-        return report.answer(self._request, outcome, course)
+        return report.answer(
+            self._request,
+            outcome,
+            row,
+            now_s=self._now(),
+            arn=self._server.arn,
+            problem=self._problem,
+        )
 
     def _succeed(self) -> None:
         """Forget what failed before, and look again when it is worth it."""
@@ -232,7 +237,7 @@ class Reconciliation:
                 self._pause_s += pacing.CROWDED_S
         waited_s = self._now() - self._failing_since_s
         if isinstance(error, UnreachableError) and self._request.releases and waited_s > PATIENCE_S:
-            self._registry = Unremembered()
+            self._registry = Unremembered(self._row)
 
     def _dice(self) -> Random:
         """Return what tells requests of one moment apart."""
@@ -243,9 +248,9 @@ def carry_out(request: Request, means: Means) -> Answer | None:
     """Return what to answer, or None if another invocation goes on."""
     now_s = means.clock.now()
     if request.is_expired(now_s):
-        return report.answer(request, Outcome.EXPIRED, Course(now_s=now_s))
+        return report.answer(request, Outcome.EXPIRED, Row(), now_s=now_s)
     if not request.server_id:
-        return report.answer(request, Outcome.RETAINED, Course(now_s=now_s))
+        return report.answer(request, Outcome.RETAINED, Row(), now_s=now_s)
     if request.undoes:
         undone = Reconciliation(request.undo(), means).run()
         if undone is None or not undone.succeeded:

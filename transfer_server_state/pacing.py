@@ -10,7 +10,7 @@ FIRST_S = 1.0
 SETTLES_AFTER_S = 5.0
 LATENESS = 0.018
 LATENESS_GROWS_S = 100.0
-LONGEST_BACKOFF_S = 60.0
+LONGEST_BACKOFF_S = 30.0
 # How far apart a throttled request looks once its command was given, and what is left of that
 # after each look that passes: those that are not so far need the calls more.
 CROWDED_S = 12.0

@@ -72,7 +72,7 @@ class Row:
             request=request.digest,
             sent_at=request.sent_s,
             past=past[-_PAST:],
-            progress=Progress(earlier_at_s=self.progress.unseen_at_s),
+            progress=self.progress.next(),
             answer=None,
             released=False,
             expires_at=0,

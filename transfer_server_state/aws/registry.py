@@ -59,17 +59,18 @@ class Registry:
 
 
 class Unremembered(Registry):
-    """The registry of a deletion that cannot reach the table: all that it writes, it forgets."""
+    """The registry of a deletion that cannot reach the table: it keeps its own row, no more."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, row: Row) -> None:
+        self._row = row
 
-    def read(self, server_id: str) -> Row:
-        """Return a new row."""
-        return Row(server_id)
+    def read(self, server_id: str) -> Row:  # noqa: ARG002 - there is but one
+        """Return the row."""
+        return self._row
 
     def write(self, row: Row) -> Row:
-        """Return it."""
+        """Keep it."""
+        self._row = row
         return row
 
 
