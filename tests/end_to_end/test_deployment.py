@@ -51,7 +51,7 @@ def _resource(engine: Engine, logical_id: str) -> str:
 
 
 def _received(engine: Engine, queue: str) -> dict[str, Any]:
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 120
     while time.monotonic() < give_up:
         answer = engine.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1)
         for message in answer.get("Messages", []):
