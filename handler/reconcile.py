@@ -222,7 +222,8 @@ class Reconciliation:
         if not self._progress.uncertain:
             self._problem = ""
         since_s = self._now() - (self._progress.commanded_at_s or self._began_s)
-        pause_s = pacing.look_pause_s(since_s, commanded=self._progress.command is not None)
+        moves = self._progress.command is not None and self._progress.last is not self._row.target
+        pause_s = pacing.look_pause_s(since_s, moves=moves)
         self._pause_s = max(pause_s, pacing.crowded_pause_s(self._crowded_s, self._dice()))
         self._crowded_s *= pacing.EASING
 

@@ -80,8 +80,8 @@ def answer(
 def failure(outcome: Outcome, problem: str, physical_id: str) -> Answer:
     """Return the answer to a request that is not valid, or on which the provider failed."""
     told = problem if outcome is Outcome.INVALID else printable(problem)
-    stand = STANDS[outcome].format(problem=told)
-    return Answer("FAILED", physical_id, f"{stand}. {ADVICE[outcome]}".rstrip(), outcome)
+    sentences = (STANDS[outcome].format(problem=told), ADVICE[outcome])
+    return Answer("FAILED", physical_id, ". ".join(filter(None, sentences)), outcome)
 
 
 def line(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
