@@ -179,7 +179,7 @@ def test_an_invocation_that_is_accepted_after_the_answer_is_no_second_one(
 def test_an_event_that_is_no_request_is_refused_without_a_put(
     account: Account, event: object
 ) -> None:
-    with pytest.raises(NotARequestError, match="No custom-resource request"):
+    with pytest.raises(NotARequestError, match="no custom-resource request"):
         account.invoke(event)
     assert account.store.puts == []
 
