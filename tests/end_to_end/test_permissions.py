@@ -89,7 +89,7 @@ class Situation:
         self.server_id = server_id or engine.client("transfer").create_server()["ServerId"]
         self.path = f"servers/{self.server_id}"
         name = f"permissions-{uuid.uuid4().hex}"
-        self.stack = Stack(engine.client("cloudformation"), name)
+        self.stack = Stack(engine.client("cloudformation"), name, patience_s=15)
 
     def declare(self, desired: str) -> None:
         self.stack.change(TEMPLATE, {"ServerId": self.server_id, "DesiredState": desired})
