@@ -20,8 +20,6 @@ from local.gateway import Call
 from local.scenarios import TEMPLATE
 from local.stack import Stack
 
-RESTORING = TEMPLATE.replace("DesiredState: !Ref", "OnDelete: RESTORE\n      DesiredState: !Ref")
-WITHOUT_IT = "Resources: {Nothing: {Type: AWS::CloudFormation::WaitConditionHandle}}"
 # Calls that Lambda makes in the role's name. The engine does for its functions what they permit,
 # and asks no policy: what would be missed on AWS is not missed here.
 MADE_BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
@@ -86,19 +84,19 @@ def _without(action: str, statement: dict[str, Any]) -> dict[str, Any]:
 class Situation:
     """A server and a stack of their own, and what is done to them; nobody waits for its end."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, server_id: str = "") -> None:
         self.engine = engine
-        self.server_id = engine.client("transfer").create_server()["ServerId"]
+        self.server_id = server_id or engine.client("transfer").create_server()["ServerId"]
         self.path = f"servers/{self.server_id}"
         name = f"permissions-{uuid.uuid4().hex}"
         self.stack = Stack(engine.client("cloudformation"), name, patience_s=15)
 
-    def declare(self, desired: str, template: str = TEMPLATE) -> None:
-        self.stack.change(template, {"ServerId": self.server_id, "DesiredState": desired})
+    def declare(self, desired: str) -> None:
+        self.stack.change(TEMPLATE, {"ServerId": self.server_id, "DesiredState": desired})
 
-    def has_declared(self, template: str = TEMPLATE) -> None:
+    def has_declared(self) -> None:
         self.put("OFFLINE")
-        self.declare("OFFLINE", template)
+        self.declare("OFFLINE")
         assert self.stack.settled() == "CREATE_COMPLETE"
 
     def put(self, state: str) -> None:
@@ -137,9 +135,9 @@ def deleted(situation: Situation) -> Iterator[Act]:
 
 
 @contextmanager
-def removed_from_the_template(situation: Situation) -> Iterator[Act]:
-    situation.has_declared(RESTORING)
-    yield lambda: situation.stack.change(WITHOUT_IT)
+def declared_by_another_stack_too(situation: Situation) -> Iterator[Act]:
+    situation.has_declared()
+    yield lambda: Situation(situation.engine, situation.server_id).declare("OFFLINE")
 
 
 # What makes the function need it: a preparation, and what is done then.
@@ -148,7 +146,10 @@ NEEDED_WHEN = {
     "transfer:StopServer": stopped,
     "transfer:StartServer": started,
     "cloudformation:DescribeStacks": deleted,
-    "cloudformation:ListStackResources": removed_from_the_template,
+    "cloudformation:DescribeStackEvents": deleted,
+    "cloudformation:DescribeStackResource": declared_by_another_stack_too,
+    "dynamodb:GetItem": stopped,
+    "dynamodb:PutItem": stopped,
     "lambda:InvokeFunction": outlasting_the_function,
 }
 
