@@ -20,9 +20,10 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from handler.aws import CONFIG
+from tests.lab import REGION, Clock
 
 from handler import delivery
-from handler.aws import CONFIG
 from handler.delivery import DeliveryError
 from local.emulator import State
 from local.emulator import model as transfer_model
@@ -40,7 +41,6 @@ from tests.faulty import (
     error_body,
     event_of,
 )
-from tests.lab import REGION, Clock
 
 FOUND = {"Create": State.ONLINE, "Update": State.ONLINE, "Delete": State.OFFLINE}
 OPPOSITE = {State.ONLINE: State.OFFLINE, State.OFFLINE: State.ONLINE}
