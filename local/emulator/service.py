@@ -15,8 +15,9 @@ from typing import Any
 from local.emulator import model
 from local.emulator.faults import Bucket, next_fault
 from local.emulator.lifecycle import State, Timeline
-from local.emulator.operations import OPERATIONS, Call, Server, World
+from local.emulator.operations import OPERATIONS
 from local.emulator.settings import ServerSettings, Settings, checked
+from local.emulator.world import Call, Server, World
 
 CALLS_KEPT = 100_000
 
