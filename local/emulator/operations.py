@@ -16,7 +16,15 @@ from local.emulator.servers import (
     update_server,
 )
 from local.emulator.tags import list_tags_for_resource, tag_resource, untag_resource
-from local.emulator.users import create_user, delete_user, describe_user, list_users
+from local.emulator.users import (
+    create_user,
+    delete_ssh_public_key,
+    delete_user,
+    describe_user,
+    import_ssh_public_key,
+    list_users,
+    update_user,
+)
 from local.emulator.world import Answer, Call
 
 OPERATIONS: dict[str, Callable[[Call], Answer]] = {
@@ -30,7 +38,10 @@ OPERATIONS: dict[str, Callable[[Call], Answer]] = {
     "CreateUser": create_user,
     "DescribeUser": describe_user,
     "ListUsers": list_users,
+    "UpdateUser": update_user,
     "DeleteUser": delete_user,
+    "ImportSshPublicKey": import_ssh_public_key,
+    "DeleteSshPublicKey": delete_ssh_public_key,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "ListTagsForResource": list_tags_for_resource,

@@ -1,31 +1,35 @@
-"""The operations on a server's users."""
+"""The operations on a server's users and their keys."""
 
 import secrets
+from typing import Any
 
-from local.emulator.model import error
+from local.emulator.model import error, limit
 from local.emulator.pages import page
 from local.emulator.tags import read_tags, tag_list
-from local.emulator.world import Answer, Call, User
+from local.emulator.world import Answer, Call, User, unknown
 
 
 def create_user(call: Call) -> Answer:
     """Make a user, with a key or without."""
     server = call.server
-    request = {"HomeDirectoryType": "PATH"} | call.request
+    request = {"HomeDirectoryType": "PATH", "SshPublicKeys": []} | call.request
     name = request["UserName"]
     if name in server.users:
         raise error("ResourceExistsException", "User exists", Resource=name, ResourceType="User")
+    _check_home(request)
     request["Arn"] = f"{server.properties['Arn'].replace(':server/', ':user/')}/{name}"
     if key := request.pop("SshPublicKeyBody", None):
-        request["SshPublicKeys"] = [
-            {
-                "DateImported": call.epoch_s,
-                "SshPublicKeyBody": key,
-                "SshPublicKeyId": f"key-{secrets.token_hex(9)[:17]}",
-            }
-        ]
+        request["SshPublicKeys"] = [_key(call, key)]
     server.users[name] = User(request, read_tags(request.pop("Tags", [])))
     return {"ServerId": server.server_id, "UserName": name}
+
+
+def update_user(call: Call) -> Answer:
+    """Change what a user is; who is logged in goes on as before."""
+    after = call.user.properties | call.request
+    _check_home(after)
+    call.user.properties = after
+    return {"ServerId": call.request["ServerId"], "UserName": call.request["UserName"]}
 
 
 def describe_user(call: Call) -> Answer:
@@ -33,7 +37,7 @@ def describe_user(call: Call) -> Answer:
     user = call.user
     return {
         "ServerId": call.request["ServerId"],
-        "User": {"SshPublicKeys": []} | user.properties | {"Tags": tag_list(user.tags)},
+        "User": user.properties | {"Tags": tag_list(user.tags)},
     }
 
 
@@ -44,9 +48,7 @@ def list_users(call: Call) -> Answer:
     users = [server.users[name].properties for name in keys]
     return {
         "ServerId": server.server_id,
-        "Users": [
-            user | {"SshPublicKeyCount": len(user.get("SshPublicKeys", []))} for user in users
-        ],
+        "Users": [user | {"SshPublicKeyCount": len(user["SshPublicKeys"])} for user in users],
         "NextToken": token,
     }
 
@@ -56,3 +58,57 @@ def delete_user(call: Call) -> Answer:
     user = call.user
     del call.server.users[user.properties["UserName"]]
     return {}
+
+
+def import_ssh_public_key(call: Call) -> Answer:
+    """Give a user one more key to log in with."""
+    user = call.user
+    name = call.request["UserName"]
+    keys = user.properties["SshPublicKeys"]
+    key = _key(call, call.request["SshPublicKeyBody"])
+    if any(_same(key, each) for each in keys):
+        raise error("ResourceExistsException", "Key exists", Resource=name, ResourceType="User")
+    if len(keys) == limit("SshPublicKeys"):
+        raise error("InvalidRequestException", f"A user has at most {len(keys)} keys")
+    user.properties = user.properties | {"SshPublicKeys": [*keys, key]}
+    return {
+        "ServerId": call.request["ServerId"],
+        "SshPublicKeyId": key["SshPublicKeyId"],
+        "UserName": name,
+    }
+
+
+def delete_ssh_public_key(call: Call) -> Answer:
+    """Take a key from a user."""
+    user = call.user
+    keys = user.properties["SshPublicKeys"]
+    left = [key for key in keys if key["SshPublicKeyId"] != call.request["SshPublicKeyId"]]
+    if len(left) == len(keys):
+        raise unknown("SshPublicKey", call.request["SshPublicKeyId"])
+    user.properties = user.properties | {"SshPublicKeys": left}
+    return {}
+
+
+def _key(call: Call, body: str) -> dict[str, Any]:
+    return {
+        "DateImported": call.epoch_s,
+        "SshPublicKeyBody": body,
+        "SshPublicKeyId": f"key-{secrets.token_hex(9)[:17]}",
+    }
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    # What follows the type and the key is a comment.
+    bodies = (key["SshPublicKeyBody"].split()[:2] for key in (one, other))
+    return next(bodies) == next(bodies)
+
+
+def _check_home(user: dict[str, Any]) -> None:
+    if user["HomeDirectoryType"] != "LOGICAL":
+        return
+    mappings = user.get("HomeDirectoryMappings", [])
+    entries = [mapping["Entry"] for mapping in mappings]
+    if not entries:
+        raise error("InvalidRequestException", "LOGICAL needs HomeDirectoryMappings")
+    if "/" in entries and len(entries) > 1:
+        raise error("InvalidRequestException", "A mapping of / is the only one")
