@@ -82,6 +82,12 @@ def response(operation: str, value: dict[str, Any]) -> bytes:
     return json.dumps(shaped(shape, value)).encode() if shape else b""
 
 
+def loggable(operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Give a request as it may be shown to anybody: without secrets and keys."""
+    shown: dict[str, Any] = _loggable(SERVICE.operation_model(operation).input_shape, given)
+    return shown
+
+
 def limit(shape_name: str) -> int:
     """Tell the most that a shape of the model allows."""
     most: int = _DEFINITION["shapes"][shape_name]["max"]
@@ -98,6 +104,16 @@ def shaped(shape: Any, value: Any) -> Any:
         }
     if shape.type_name == "list":
         return [shaped(shape.member, item) for item in value]
+    return value
+
+
+def _loggable(shape: Any, value: Any) -> Any:
+    if shape.metadata.get("sensitive") or shape.name == "SshPublicKeyBody":
+        return "(not logged)"
+    if shape.type_name == "structure":
+        return {name: _loggable(shape.members[name], each) for name, each in value.items()}
+    if shape.type_name == "list":
+        return [_loggable(shape.member, each) for each in value]
     return value
 
 

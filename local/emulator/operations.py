@@ -46,3 +46,6 @@ OPERATIONS: dict[str, Callable[[Call], Answer]] = {
     "UntagResource": untag_resource,
     "ListTagsForResource": list_tags_for_resource,
 }
+
+# After these a server's endpoint may have to open or close.
+CHANGE_SERVERS = {"CreateServer", "StartServer", "StopServer", "DeleteServer", "UpdateServer"}

@@ -15,7 +15,8 @@ from typing import Any
 from local.emulator import model
 from local.emulator.faults import Bucket, next_fault
 from local.emulator.lifecycle import State, Timeline
-from local.emulator.operations import OPERATIONS
+from local.emulator.operations import CHANGE_SERVERS, OPERATIONS
+from local.emulator.served import Endpoints, Served
 from local.emulator.settings import ServerSettings, Settings, checked
 from local.emulator.world import Call, Server, World
 
@@ -52,7 +53,10 @@ class Service:
     """The Transfer API in memory. Several threads may use it at once.
 
     `now` is the only clock: states, lags and tokens are computed from it when they are asked for.
+    `endpoints`, if there are any, hear of each change to a server before whoever made it goes on.
     """
+
+    endpoints: Endpoints | None = None
 
     def __init__(self, now: Callable[[], float] = time.monotonic, **settings: Any) -> None:
         self._now = now
@@ -104,6 +108,29 @@ class Service:
         """Put a server into a state, as if it had always been in it: reads see it at once."""
         with self._lock:
             self._server(server_id).timeline = Timeline(State(state))
+        self._tell(server_id)
+
+    def served(self, server_id: str) -> Served | None:
+        """Give what an endpoint needs to know of a server; None where there is no such server."""
+        with self._lock:
+            server = self._world.servers.get(server_id)
+            if server is None:
+                return None
+            now = self._now()
+            change = server.timeline.next_after(now)
+            return Served(
+                state=server.timeline.at(now),
+                next_change_s=None if change is None else change - now,
+                properties=server.properties,
+                users={name: user.properties for name, user in server.users.items()},
+                session_grace_s=self._world.settings_of(server_id).session_grace_s,
+            )
+
+    def identify(self, server_id: str, fingerprint: str) -> None:
+        """Have a server described with the fingerprint of the key that its endpoint shows."""
+        with self._lock:
+            if server := self._world.servers.get(server_id):
+                server.properties = server.properties | {"HostKeyFingerprint": fingerprint}
 
     def states(self) -> dict[str, State]:
         """Give each server's true state; a read over the API may lag behind it."""
@@ -129,12 +156,16 @@ class Service:
         if prefix != model.TARGET_PREFIX or operation not in model.OPERATIONS:
             return _failed(model.error("UnknownOperationException", f"No operation {target!r}"))
         with self._lock:
-            return self._answer(operation, body, region)
+            answer, changed = self._answer(operation, body, region)
+        if changed:
+            self._tell(changed)
+        return answer
 
-    def _answer(self, operation: str, body: bytes, region: str) -> Answer:
+    def _answer(self, operation: str, body: bytes, region: str) -> tuple[Answer, str | None]:
         now = self._now()
         fault = None
         carried_out = False
+        changed = None
         request: dict[str, Any] = {}
         try:
             carry_out = _operation(operation)
@@ -145,8 +176,11 @@ class Service:
             result = b""
             if fault is None or fault.carried_out or not (fault.error or fault.wire):
                 call = Call(self._world, region, request, now, self._since_1970_s + now)
-                result = model.response(operation, carry_out(call))
+                outcome = carry_out(call)
                 carried_out = True
+                if operation in CHANGE_SERVERS:
+                    changed = (request | outcome)["ServerId"]
+                result = model.response(operation, outcome)
             if fault and fault.error:
                 raise model.error(
                     fault.error,
@@ -162,9 +196,15 @@ class Service:
         if fault:
             answer = replace(answer, delay_s=fault.delay_s, wire=fault.wire)
         self._count += 1
-        made = (self._count, now, region, operation, request, carried_out)
+        shown = model.loggable(operation, request)
+        made = (self._count, now, region, operation, shown, carried_out)
         self._calls.append(LoggedCall(*made, answer.status, answer.error, answer.wire))
-        return answer
+        return answer, changed
+
+    def _tell(self, server_id: str) -> None:
+        # Not under the lock: endpoints ask back.
+        if self.endpoints:
+            self.endpoints.changed(server_id)
 
     def _throttle(self, now: float) -> None:
         wait_s = self._bucket.wait_s(now) if self._bucket else 0

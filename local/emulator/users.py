@@ -66,7 +66,7 @@ def import_ssh_public_key(call: Call) -> Answer:
     name = call.request["UserName"]
     keys = user.properties["SshPublicKeys"]
     key = _key(call, call.request["SshPublicKeyBody"])
-    if any(_same(key, each) for each in keys):
+    if _material(key) in map(_material, keys):
         raise error("ResourceExistsException", "Key exists", Resource=name, ResourceType="User")
     if len(keys) == limit("SshPublicKeys"):
         raise error("InvalidRequestException", f"A user has at most {len(keys)} keys")
@@ -97,10 +97,10 @@ def _key(call: Call, body: str) -> dict[str, Any]:
     }
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    # What follows the type and the key is a comment.
-    bodies = (key["SshPublicKeyBody"].split()[:2] for key in (one, other))
-    return next(bodies) == next(bodies)
+def _material(key: dict[str, Any]) -> list[str]:
+    # What follows the type and the key itself is a comment.
+    body: str = key["SshPublicKeyBody"]
+    return body.split()[:2]
 
 
 def _check_home(user: dict[str, Any]) -> None:

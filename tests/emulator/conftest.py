@@ -1,6 +1,7 @@
 """An emulator on a clock of the test's, and boto3 clients for it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -8,7 +9,9 @@ import pytest
 from botocore.config import Config
 
 from local.emulator import Emulator
+from local.emulator.sftp.endpoints import SftpEndpoints
 from tests.emulator.raw import Wire
+from tests.emulator.sftp_lab import Account
 from tests.lab import REGION, Clock
 
 
@@ -66,3 +69,15 @@ def wire(emulator: Emulator) -> Iterator[Wire]:
     wire = Wire(emulator.url)
     yield wire
     wire.close()
+
+
+@pytest.fixture
+def account(session: boto3.Session, tmp_path: Path) -> Iterator[Account]:
+    """Give servers with SFTP endpoints, on a real clock; it has one with the user alice."""
+    config = Config(retries={"total_max_attempts": 1})
+    with Emulator() as emulator, SftpEndpoints(emulator, files=tmp_path / "files") as endpoints:
+        transfer = session.client("transfer", endpoint_url=emulator.url, config=config)
+        account = Account(emulator, endpoints, transfer)
+        account.create()
+        yield account
+        transfer.close()
