@@ -15,6 +15,13 @@ from local.emulator.sftp.endpoints import SftpEndpoints
 ROLE = "arn:aws:iam::000000000000:role/sftp"
 HOME = "/bucket/home/alice"
 GIVE_UP_S = 20
+# What a client's call ends with when its connection has been cut.
+CUT = (
+    asyncssh.SFTPConnectionLost,
+    asyncssh.SFTPNoConnection,
+    asyncssh.ConnectionLost,
+    ConnectionError,
+)
 T = TypeVar("T")
 
 
@@ -107,9 +114,11 @@ class Account:
         self, name: str = "alice", **options: Any
     ) -> AsyncIterator[asyncssh.SFTPClient]:
         """Log in and begin an SFTP session."""
-        async with self.connection(name, **options) as connection:
-            async with connection.start_sftp_client() as session:
-                yield session
+        async with (
+            self.connection(name, **options) as connection,
+            connection.start_sftp_client() as session,
+        ):
+            yield session
 
     def put(self, name: str, content: bytes) -> None:
         async def put() -> None:
@@ -121,7 +130,9 @@ class Account:
     def get(self, name: str) -> bytes:
         async def get() -> bytes:
             async with self.session() as session, session.open(name, "rb") as file:
-                return bytes(await file.read())
+                content = await file.read()
+                assert isinstance(content, bytes)
+                return content
 
         return run(get())
 

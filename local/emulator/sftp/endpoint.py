@@ -39,7 +39,7 @@ class Endpoint:
         self._look = look
         self._files = Folder(folder)
         self._given_key: str | None = None
-        self._connections: dict[asyncssh.SSHServerConnection, Login] = {}
+        self.connections: dict[asyncssh.SSHServerConnection, Login] = {}
         self._listener: asyncssh.SSHAcceptor | None = None
         self._next_change = Alarm()
         self._end_of_grace = Alarm()
@@ -54,7 +54,26 @@ class Endpoint:
     @property
     def sessions(self) -> int:
         """How many are logged in."""
-        return sum(login.done for login in self._connections.copy().values())
+        return sum(login.done for login in self.connections.copy().values())
+
+    def user(self, name: str) -> Mapping[str, Any] | None:
+        """Give who may log in under a name, if anybody may."""
+        served = self._look()
+        online = served is not None and served.state is State.ONLINE
+        return served.users.get(name) if served and online else None
+
+    def session(self, channel: Any) -> SftpSession:
+        """Begin a session of who is logged in; a user that was deleted since sees nothing."""
+        name = channel.get_extra_info("username")
+        served = self._look()
+        properties = served.properties if served else {}
+        option = properties.get("ProtocolDetails", {}).get("SetStatOption")
+        return SftpSession(
+            channel,
+            self._files,
+            View(name, self.user(name) or _NOTHING),
+            ignores_attributes=properties.get("Domain") == "EFS" or option == "ENABLE_NO_OP",
+        )
 
     async def follow(self) -> None:
         """Be as the server is now, and again when its state changes."""
@@ -80,7 +99,7 @@ class Endpoint:
         async with self._following:
             self._next_change.clear()
             self._shut()
-            ending = [connection.wait_closed() for connection in self._connections]
+            ending = [connection.wait_closed() for connection in self.connections]
             self._cut()
             await asyncio.gather(*ending)
             self.port.close()
@@ -104,11 +123,8 @@ class Endpoint:
             return
         self._listener = await asyncssh.listen(
             sock=self.port.listening_socket(),
-            server_factory=lambda: Login(self._user, self._connections, lambda: self.is_open),
+            server_factory=lambda: Login(self),
             server_host_keys=[self.key],
-            sftp_factory=self._session,
-            sftp_version=3,
-            allow_scp=False,
             agent_forwarding=False,
             password_auth=False,
             kbdint_auth=False,
@@ -120,7 +136,7 @@ class Endpoint:
         if self._listener:
             self._listener.close()
             self._listener = None
-        for connection, login in self._connections.copy().items():
+        for connection, login in self.connections.copy().items():
             if not login.done:
                 connection.abort()
 
@@ -132,26 +148,5 @@ class Endpoint:
 
     def _cut(self) -> None:
         self._end_of_grace.clear()
-        for connection in self._connections.copy():
+        for connection in self.connections.copy():
             connection.abort()
-
-    def _user(self, name: str) -> Mapping[str, Any] | None:
-        served = self._look()
-        online = served is not None and served.state is State.ONLINE
-        return served.users.get(name) if served and online else None
-
-    def _session(self, channel: Any) -> SftpSession:
-        name = channel.get_extra_info("username")
-        user = self._user(name)
-        if user is None:
-            # One more session on a connection that may go on, but begin nothing.
-            channel.abort()
-        served = self._look()
-        properties = served.properties if served else {}
-        return SftpSession(
-            channel,
-            self._files,
-            View(name, user or _NOTHING),
-            ignores_attributes=properties.get("Domain") == "EFS"
-            or properties.get("ProtocolDetails", {}).get("SetStatOption") == "ENABLE_NO_OP",
-        )

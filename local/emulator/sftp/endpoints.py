@@ -56,18 +56,25 @@ class SftpEndpoints:
             # A call that was under way may come when this has ended.
             if self._service.endpoints is not self:
                 return
-            if self._running is None and self._has_sftp(server_id):
-                # Not sooner: it takes a tenth of a second.
-                from local.emulator.sftp.running import Running  # noqa: PLC0415
-
-                self._running = Running(self._service, self._files, self._first_port, self._tell)
-            if self._running:
-                self._running.follow(server_id)
+            try:
+                self._follow(server_id)
+            except OSError as cause:
+                # No port, folder or file descriptor is to be had; the API goes on without.
+                self._tell(f"{server_id} has no SFTP endpoint: {cause}")
 
     def listed(self) -> dict[str, Any]:
         """Describe each server's endpoint."""
         running = self._running
         return running.listed() if running else {}
+
+    def _follow(self, server_id: str) -> None:
+        if self._running is None and self._has_sftp(server_id):
+            # Not sooner: it takes a tenth of a second.
+            from local.emulator.sftp.running import Running  # noqa: PLC0415
+
+            self._running = Running(self._service, self._files, self._first_port, self._tell)
+        if self._running:
+            self._running.follow(server_id)
 
     def _has_sftp(self, server_id: str) -> bool:
         served = self._service.served(server_id)

@@ -3,40 +3,49 @@
 Must not know what they do then.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 import asyncssh
+from asyncssh.stream import SSHServerStreamSession
+
+# The newest that AWS speaks.
+_SFTP_VERSION = 3
+
+
+class Door(Protocol):
+    """What a connection came through, and is counted by until it ends."""
+
+    connections: "dict[asyncssh.SSHServerConnection, Login]"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may log in or begin a session."""
+
+    def user(self, name: str) -> Mapping[str, Any] | None:
+        """Give who may log in under a name at this moment."""
+
+    def session(self, channel: Any) -> asyncssh.SFTPServer:
+        """Begin a session of who is logged in."""
 
 
 class Login(asyncssh.SSHServer):
-    """One connection, from its first byte to its last; `connections` has it that long.
+    """One connection, from its first byte to its last."""
 
-    `user` gives who may log in under a name at this moment, or None; `is_open` tells whether
-    anybody may.
-    """
-
-    def __init__(
-        self,
-        user: Callable[[str], Mapping[str, Any] | None],
-        connections: "dict[asyncssh.SSHServerConnection, Login]",
-        is_open: Callable[[], bool],
-    ) -> None:
-        self._user = user
-        self._connections = connections
-        self._is_open = is_open
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self.done = False
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Be counted."""
         self._connection = conn
-        self._connections[conn] = self
-        if not self._is_open():
+        self._door.connections[conn] = self
+        if not self._door.is_open:
             conn.abort()  # it came while the port was being closed
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Be counted no more."""
-        self._connections.pop(self._connection, None)
+        self._door.connections.pop(self._connection, None)
 
     def begin_auth(self, username: str) -> bool:
         """Have everybody log in, whether there is such a user or not."""
@@ -52,8 +61,14 @@ class Login(asyncssh.SSHServer):
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Tell whether a key is one of the user's."""
-        user = self._user(username)
+        user = self._door.user(username)
         return user is not None and key.public_data in _public_data(user["SshPublicKeys"])
+
+    def session_requested(self) -> SSHServerStreamSession[bytes] | bool:
+        """Begin a session, which can be one of SFTP and nothing else."""
+        if not self._door.is_open:
+            return False
+        return SSHServerStreamSession(None, self._door.session, _SFTP_VERSION)
 
 
 def _public_data(keys: Iterable[Mapping[str, Any]]) -> set[bytes]:

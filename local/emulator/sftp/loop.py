@@ -13,7 +13,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever)
+        self._thread = Thread(target=self._loop.run_forever, name="sftp-endpoints")
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -26,7 +26,10 @@ class Port:
 
     def listening_socket(self) -> socket.socket:
         """Make the socket to listen with."""
-        return self._bound()
+        listening = self._bound()
+        # What lingers of its connections keeps nobody from the port when it is let go.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return listening
 
     def close(self) -> None:
         """Let go of it."""
