@@ -10,6 +10,7 @@ from botocore.config import Config
 
 from local.emulator import Emulator
 from local.emulator.sftp.endpoints import SftpEndpoints
+from tests.emulator.process import Start, starting
 from tests.emulator.raw import Wire
 from tests.emulator.sftp_lab import Account
 from tests.lab import REGION, Clock
@@ -81,3 +82,9 @@ def account(session: boto3.Session, tmp_path: Path) -> Iterator[Account]:
         account.create()
         yield account
         transfer.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with starting(tmp_path) as start:
+        yield start
