@@ -22,8 +22,8 @@ def sftp(size_mib: int, moved: Mapping[str, Moved], opening_ms: Sequence[float])
     return Section(
         title="5. SFTP",
         note=f"asyncssh's client moves {size_mib:,} MiB to and from an emulated server, and to and "
-        "from asyncssh's own plain server, twice each way, each in a process of its own. Grown: what the server's "
-        "peak memory rose by meanwhile.",
+        "from asyncssh's own plain server, each in a process of its own, twice each way. Grown: "
+        "what the server's peak memory rose by meanwhile.",
         tables=[Table(f"A file of {size_mib:,} MiB", columns, rows)],
         goals=[
             Goal(
