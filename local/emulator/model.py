@@ -1,6 +1,6 @@
 """botocore's model of the Transfer API: what a request may be, and what an answer holds.
 
-The only place that reads the model. Must not know what any operation does.
+The only place that reads it, and the partitions beside it. Must not know what any operation does.
 """
 
 import json
@@ -17,6 +17,8 @@ SERVICE = ServiceModel(_DEFINITION, "transfer")
 TARGET_PREFIX: str = SERVICE.metadata["targetPrefix"]
 OPERATIONS = frozenset(SERVICE.operation_names)
 ERRORS = frozenset(shape.name for shape in SERVICE.error_shapes)
+
+_PARTITIONS = Loader().load_data("partitions")["partitions"]
 
 _TYPES: dict[str, Any] = {
     "string": (str,),
@@ -86,6 +88,13 @@ def loggable(operation: str, given: dict[str, Any]) -> dict[str, Any]:
     """Give a request as it may be shown to anybody: without secrets and keys."""
     shown: dict[str, Any] = _loggable(SERVICE.operation_model(operation).input_shape, given)
     return shown
+
+
+@cache
+def partition(region: str) -> str:
+    """Tell the partition of a region, the first word of whose ARNs but one it is."""
+    fitting = (each["id"] for each in _PARTITIONS if re.match(each["regionRegex"], region))
+    return next(fitting, "aws")
 
 
 def limit(shape_name: str) -> int:

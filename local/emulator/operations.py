@@ -1,7 +1,8 @@
 """The API's operations by name: plain functions of a call, over the servers that there are.
 
 Requests were checked against the model before, and answers are cut to its shapes after; an
-operation raises only errors that the model lists for it. None knows HTTP, faults or the clock.
+operation raises only errors that the model lists for it, but for the ConflictException of a
+setting. None knows HTTP, faults or the clock.
 """
 
 from collections.abc import Callable

@@ -3,14 +3,21 @@
 import base64
 import hashlib
 import secrets
-from typing import Any
+from collections.abc import Iterable
 
 from local.emulator import lifecycle
 from local.emulator.lifecycle import State, Timeline, Transition
-from local.emulator.model import error
+from local.emulator.model import error, partition
 from local.emulator.pages import page
+from local.emulator.preconditions import broken_by_creation, broken_by_update
 from local.emulator.tags import read_tags, tag_list
 from local.emulator.world import Answer, Call, Server
+
+_PROTOCOL_DETAILS = {
+    "PassiveIp": "AUTO",
+    "SetStatOption": "DEFAULT",
+    "TlsSessionResumptionMode": "ENFORCED",
+}
 
 
 def create_server(call: Call) -> Answer:
@@ -23,15 +30,17 @@ def create_server(call: Call) -> Answer:
         "Protocols": ["SFTP"],
         "SecurityPolicyName": "TransferSecurityPolicy-2018-11",
     } | call.request
-    if "AddressAllocationIds" in request.get("EndpointDetails", {}):
-        raise error("InvalidRequestException", "AddressAllocationIds cannot be set in CreateServer")
+    if request["Domain"] == "S3":
+        request = {"S3StorageOptions": {"DirectoryListingOptimization": "DISABLED"}} | request
+    _refuse(broken_by_creation(request))
     server_id = f"s-{secrets.token_hex(9)[:17]}"
     settings = call.world.settings
-    digest = hashlib.sha256(request.get("HostKey", server_id).encode()).digest()
+    arn = f"arn:{partition(call.region)}:transfer:{call.region}:{settings.account_id}"
     request |= {
-        "Arn": f"arn:aws:transfer:{call.region}:{settings.account_id}:server/{server_id}",
+        "Arn": f"{arn}:server/{server_id}",
         "ServerId": server_id,
-        "HostKeyFingerprint": f"SHA256:{base64.b64encode(digest).decode()}",
+        "HostKeyFingerprint": _fingerprint(request.get("HostKey", server_id)),
+        "ProtocolDetails": _PROTOCOL_DETAILS | request.get("ProtocolDetails", {}),
     }
     timeline = Timeline(State.STARTING)
     timeline.change(call.now + settings.create_s, State.ONLINE)
@@ -64,6 +73,7 @@ def stop_server(call: Call) -> Answer:
 
 def _command(call: Call, way: Transition, duration: str, failures: str) -> Answer:
     server = call.server
+    _refuse_until_ready(call, server)
     settings = call.world.settings_of(server.server_id)
     state = server.timeline.at(call.now)
     undocumented = lifecycle.UNDOCUMENTED.get((way, state))
@@ -85,27 +95,53 @@ def delete_server(call: Call) -> Answer:
 def update_server(call: Call) -> Answer:
     """Change what a server is, as far as its state allows."""
     server = call.server
-    before = server.properties
-    after = before | call.request
-    if "EndpointDetails" in call.request:
-        after["EndpointDetails"] = before.get("EndpointDetails", {}) | after["EndpointDetails"]
-    if _address(after) != _address(before) and server.timeline.at(call.now) is not State.OFFLINE:
-        raise error(
-            "InvalidRequestException",
-            "EndpointType and AddressAllocationIds can be changed only when the server is OFFLINE",
-        )
+    _refuse_until_ready(call, server)
+    before, given = server.properties, call.request
+    after = before | given
+    for name in ("EndpointDetails", "ProtocolDetails"):
+        if name in given:
+            after[name] = before.get(name, {}) | given[name]
+    if after["EndpointType"] != before["EndpointType"]:
+        # It is another endpoint, and has nothing of the one before.
+        after["EndpointDetails"] = given.get("EndpointDetails", {})
+    _refuse(broken_by_update(before, after, server.timeline.at(call.now)))
+    if "HostKey" in given:
+        after["HostKeyFingerprint"] = _fingerprint(given["HostKey"])
     server.properties = after
     return {"ServerId": server.server_id}
 
 
-def _address(properties: dict[str, Any]) -> tuple[str, list[str]]:
-    details = properties.get("EndpointDetails", {})
-    return properties["EndpointType"], details.get("AddressAllocationIds", [])
+def _refuse(broken: Iterable[str]) -> None:
+    if problems := "; ".join(broken):
+        raise error("InvalidRequestException", problems)
+
+
+def _refuse_until_ready(call: Call, server: Server) -> None:
+    """Refuse for now: an endpoint in a VPC may be ready later than its server is ONLINE."""
+    state, since = server.timeline.until(call.now)[-1][::-1]
+    ready_s = since + call.world.settings_of(server.server_id).endpoint_ready_s
+    if server.properties["EndpointType"] == "VPC" and state is State.ONLINE and call.now < ready_s:
+        raise error("ConflictException", "VPC Endpoint state is not yet available")
+
+
+def _fingerprint(key: str) -> str:
+    digest = hashlib.sha256(key.encode()).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def _seen(call: Call, server: Server) -> Answer:
     return server.properties | {
+        "EndpointDetails": _seen_details(server),
         "State": call.shown_state(server),
         "Tags": tag_list(server.tags),
         "UserCount": len(server.users),
     }
+
+
+def _seen_details(server: Server) -> Answer | None:
+    details = server.properties.get("EndpointDetails", {})
+    if server.properties["EndpointType"] == "VPC":
+        # Security groups are the VPC endpoint's, and asked for there.
+        digest = hashlib.sha256(server.server_id.encode()).hexdigest()
+        details = details | {"VpcEndpointId": f"vpce-{digest[:17]}", "SecurityGroupIds": None}
+    return details or None

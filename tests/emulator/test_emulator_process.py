@@ -22,7 +22,7 @@ def test_its_first_line_is_its_url_and_a_signal_ends_it_cleanly(
     process = start("--port", "0")
     url = url_of(process)
     wire = Wire(url)
-    assert wire.call("CreateServer", {"Protocols": ["AS2"]}).status == 200
+    assert wire.call("CreateServer", {"Protocols": ["AS2"], "EndpointType": "VPC"}).status == 200
     process.send_signal(end)
     assert process.communicate(timeout=10) == ("", "")
     assert process.returncode == 0

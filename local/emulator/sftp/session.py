@@ -77,13 +77,7 @@ class SftpSession(asyncssh.SFTPServer):
         """List a folder."""
         shown = self._view.shown(path)
         where = self._view.target(shown)
-        if where is None:
-            found: dict[str, Any] = {
-                name: self.stat(os.fsencode("/" + "/".join((*shown, name))))
-                for name in self._view.names(shown)
-            }
-        else:
-            found = dict(self._folder.entries(where))
+        found = self._mapped(shown) if where is None else self._folder.entries(where)
         for name, described in {".": _ABOVE, "..": _ABOVE, **found}.items():
             yield asyncssh.SFTPName(os.fsencode(name), attrs=await self.convert_attrs(described))
 
@@ -113,6 +107,16 @@ class SftpSession(asyncssh.SFTPServer):
     def realpath(self, path: bytes) -> bytes:
         """Put a path straight."""
         return os.fsencode("/" + "/".join(self._view.shown(path)))
+
+    def _mapped(self, shown: Parts) -> dict[str, Any]:
+        found = {}
+        for name in sorted(self._view.names(shown)):
+            where = self._view.target((*shown, name))
+            try:
+                found[name] = _ABOVE if where is None else self._folder.stat(where)
+            except FileNotFoundError:
+                continue  # a file that is mapped and was not put there yet
+        return found
 
     def _movable(self, path: bytes) -> Parts:
         shown = self._view.shown(path)

@@ -56,8 +56,6 @@ class View:
     def shown(self, path: bytes) -> Parts:
         """Give the names of a path that a client sent; a relative one begins at the home."""
         text = os.fsdecode(path)
-        if "\0" in text:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return parts(text if text.startswith("/") else "/".join((*self.home, text)))
 
     def target(self, shown: Parts) -> Parts | None:
