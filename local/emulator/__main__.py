@@ -136,6 +136,12 @@ putting a file (a user with a key, over the API; its port is printed, and at /_e
       --role arn:aws:iam::000000000000:role/any --ssh-public-key-body "$(cat ~/.ssh/id_ed25519.pub)"
   sftp -P PORT alice@127.0.0.1
 
+what SFTP clients see of a server's state:
+  ONLINE                         it lets them in
+  STOPPING, STOP_FAILED          it lets nobody in; who is in may go on for session_grace_s
+  OFFLINE, STARTING, START_FAILED  it refuses connections, and has cut every session
+AWS says of ONLINE alone that a server accepts jobs, so a failed transition opens nothing.
+
 settings (as arguments: --set stop_s=20 --set stop_when_offline=strict):
 {settings}
 
