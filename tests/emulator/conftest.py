@@ -73,15 +73,12 @@ def wire(emulator: Emulator) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def account(session: boto3.Session, tmp_path: Path) -> Iterator[Account]:
-    """Give servers with SFTP endpoints, on a real clock; it has one with the user alice."""
-    config = Config(retries={"total_max_attempts": 1})
-    with Emulator() as emulator, SftpEndpoints(emulator, files=tmp_path / "files") as endpoints:
-        transfer = session.client("transfer", endpoint_url=emulator.url, config=config)
-        account = Account(emulator, endpoints, transfer)
+def account(emulator: Emulator, transfer: Any, clock: Clock, tmp_path: Path) -> Iterator[Account]:
+    """Give servers with SFTP endpoints; there is one with the user alice."""
+    with SftpEndpoints(emulator, files=tmp_path / "files") as endpoints:
+        account = Account(emulator, endpoints, transfer, clock)
         account.create()
         yield account
-        transfer.close()
 
 
 @pytest.fixture

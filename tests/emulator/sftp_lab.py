@@ -1,4 +1,8 @@
-"""What the tests of SFTP endpoints drive: servers of a real clock, their users, and a client."""
+"""What the tests of SFTP endpoints drive: servers, their users, and a client.
+
+States change by the test's clock. An endpoint asks again for a state that is due to change after as
+many real seconds; how long a session may go on is in real seconds too.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +15,7 @@ import asyncssh
 
 from local.emulator import Emulator
 from local.emulator.sftp.endpoints import SftpEndpoints
+from tests.lab import Clock
 
 ROLE = "arn:aws:iam::000000000000:role/sftp"
 HOME = "/bucket/home/alice"
@@ -51,6 +56,7 @@ class Account:
     emulator: Emulator
     endpoints: SftpEndpoints
     transfer: Any
+    clock: Clock
     server_id: str = ""
     key: asyncssh.SSHKey = field(default_factory=new_key)
 

@@ -66,21 +66,24 @@ def test_with_no_grace_a_transfer_under_way_is_cut_at_once(account: Account) -> 
 
 
 @pytest.mark.parametrize(
-    ("settings", "state"),
+    ("settings", "passes_s", "state"),
     [
         # The end of the grace comes first; the server's being OFFLINE does.
-        ({"stop_s": 60, "session_grace_s": 0.2}, State.STOPPING),
-        ({"stop_s": 0.2, "session_grace_s": 60}, State.OFFLINE),
+        ({"stop_s": 60, "session_grace_s": 0.2}, 0, State.STOPPING),
+        ({"stop_s": 0.2, "session_grace_s": 60}, 0.2, State.OFFLINE),
         # A stop that fails prolongs nothing.
-        ({"stop_s": 0.1, "session_grace_s": 0.2, "stop_failures": 1}, State.STOP_FAILED),
+        ({"stop_s": 0.1, "session_grace_s": 0.3, "stop_failures": 1}, 0.1, State.STOP_FAILED),
     ],
 )
-def test_the_grace_is_bounded(account: Account, settings: dict[str, float], state: State) -> None:
+def test_the_grace_is_bounded(
+    account: Account, settings: dict[str, float], passes_s: float, state: State
+) -> None:
     account.set(**settings)
 
     async def transfer() -> None:
         async with upload(account) as file:
             await stop(account)
+            account.clock.sleep(passes_s)
             with pytest.raises(CUT):
                 await write_on(file)
 
@@ -88,22 +91,35 @@ def test_the_grace_is_bounded(account: Account, settings: dict[str, float], stat
     assert account.emulator.states()[account.server_id] is state
 
 
-def test_a_session_outlasts_a_stop_that_failed_and_its_grace_if_the_server_comes_back(
-    account: Account,
-) -> None:
-    account.set(stop_s=0, session_grace_s=0.3, stop_failures=1)
+def test_a_session_outlasts_a_stop_that_failed(account: Account) -> None:
+    account.set(stop_s=0, session_grace_s=60, stop_failures=1)
 
     async def transfer() -> None:
         async with upload(account) as file:
             await stop(account)
             assert account.emulator.states()[account.server_id] is State.STOP_FAILED
             await file.write(BLOCK)
-            account.emulator.put(account.server_id, State.ONLINE)
-            await asyncio.sleep(0.4)
+
+    run(transfer())
+    assert (account.folder / "bucket/home/alice/upload").read_bytes() == 2 * BLOCK
+
+
+def test_no_session_is_cut_when_its_server_came_back_within_the_grace(account: Account) -> None:
+    grace_s = 0.5
+    account.set(stop_s=60, session_grace_s=grace_s)
+
+    def stop_and_come_back() -> None:
+        account.stop()
+        account.emulator.put(account.server_id, State.ONLINE)
+
+    async def transfer() -> None:
+        async with upload(account) as file:
+            await asyncio.to_thread(stop_and_come_back)
+            await asyncio.sleep(grace_s + 0.1)
             await file.write(BLOCK)
 
     run(transfer())
-    assert (account.folder / "bucket/home/alice/upload").read_bytes() == 3 * BLOCK
+    assert (account.folder / "bucket/home/alice/upload").read_bytes() == 2 * BLOCK
 
 
 def test_a_stopping_server_begins_no_session_on_a_connection_that_may_go_on(

@@ -44,13 +44,14 @@ def test_an_endpoint_opens_when_its_server_comes_online_and_not_before(
 ) -> None:
     if before:
         account.emulator.put(account.server_id, State(before))
-    account.set(**{setting: 0.3})
+    account.set(**{setting: 0.1})
     if command:
         getattr(account.transfer, command)(ServerId=account.server_id)
     else:
         account.create()
     assert account.refuses()
     assert account.emulator.states()[account.server_id] == through
+    account.clock.sleep(0.1)
     run(until(lambda: account.endpoint["open"]))
     assert account.emulator.states()[account.server_id] is State.ONLINE
     account.put("file", b"content")
