@@ -11,10 +11,9 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from local.emulator import Emulator, SftpEndpoints
 from local.emulator.control import PATHS
 from local.emulator.settings import Fault, Settings, SettingsError, Throttle, explained
-from local.emulator.sftp.endpoints import SftpEndpoints
-from local.emulator.wire import Emulator
 
 _TEXTS = {each.name for each in fields(Settings) if each.type is str}
 

@@ -6,21 +6,19 @@ Must not know HTTP beyond a status and a body: the wire is another module's.
 import json
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from threading import Lock
 from typing import Any
 
 from local.emulator import model
+from local.emulator.calls import CallLog, LoggedCall
 from local.emulator.faults import Bucket, next_fault
 from local.emulator.lifecycle import State, Timeline
 from local.emulator.operations import CHANGE_SERVERS, OPERATIONS
 from local.emulator.served import Endpoints, Served
 from local.emulator.settings import ServerSettings, Settings, checked
 from local.emulator.world import Call, Server, World
-
-CALLS_KEPT = 100_000
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,6 @@ class Answer:
     error: str | None = None
     delay_s: float = 0.0
     wire: str | None = None
-
-
-@dataclass(frozen=True)
-class LoggedCall:
-    """A call that was made: `error` is a code, `wire` what happened instead of an answer."""
-
-    number: int
-    at_s: float
-    region: str
-    operation: str
-    request: dict[str, Any]
-    carried_out: bool
-    status: int
-    error: str | None
-    wire: str | None
 
 
 class Service:
@@ -64,8 +47,7 @@ class Service:
         self._lock = Lock()
         self._world = World(Settings())
         self._bucket: Bucket | None = None
-        self._calls: deque[LoggedCall] = deque(maxlen=CALLS_KEPT)
-        self._count = 0
+        self._calls = CallLog()
         self.set(**settings)
 
     @property
@@ -146,9 +128,7 @@ class Service:
     def calls(self, after: int = 0) -> list[LoggedCall]:
         """List the calls made, oldest first, from the one numbered after + 1."""
         with self._lock:
-            first = self._count - len(self._calls)
-            skipped = max(after - first, 0)
-            return [self._calls[index] for index in range(skipped, len(self._calls))]
+            return self._calls.after(after)
 
     def answer(self, target: str, body: bytes, region: str) -> Answer:
         """Answer a call: `target` is the X-Amz-Target header."""
@@ -195,10 +175,16 @@ class Service:
             answer = _failed(error)
         if fault:
             answer = replace(answer, delay_s=fault.delay_s, wire=fault.wire)
-        self._count += 1
-        shown = model.loggable(operation, request)
-        made = (self._count, now, region, operation, shown, carried_out)
-        self._calls.append(LoggedCall(*made, answer.status, answer.error, answer.wire))
+        self._calls.add(
+            at_s=now,
+            region=region,
+            operation=operation,
+            request=model.loggable(operation, request),
+            carried_out=carried_out,
+            status=answer.status,
+            error=answer.error,
+            wire=answer.wire,
+        )
         return answer, changed
 
     def _tell(self, server_id: str) -> None:

@@ -8,8 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.emulator import Emulator
-from local.emulator.sftp.endpoints import SftpEndpoints
+from local.emulator import Emulator, SftpEndpoints
 from tests.emulator.process import Start, starting
 from tests.emulator.raw import Wire
 from tests.emulator.sftp_lab import Account

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 
 import asyncssh
 
-from local.emulator import Emulator
-from local.emulator.sftp.endpoints import SftpEndpoints
+from local.emulator import Emulator, SftpEndpoints
 from tests.lab import Clock
 
 ROLE = "arn:aws:iam::000000000000:role/sftp"

@@ -1,5 +1,6 @@
 """A server lets in its users with their keys, and nobody else with anything."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -57,6 +58,27 @@ def test_keys_and_users_count_from_the_next_login_on(account: Account) -> None:
     run(log_in(account))
     transfer.delete_user(**alice)
     assert_refused(account)
+
+
+def test_a_user_deleted_while_logged_in_goes_on_and_sees_nothing_in_another_session(
+    account: Account,
+) -> None:
+    alice: Any = {"ServerId": account.server_id, "UserName": "alice"}
+    account.put("file", b"content")
+
+    async def look_on() -> None:
+        async with account.connection() as connection:
+            session = await connection.start_sftp_client()
+            await asyncio.to_thread(account.transfer.delete_user, **alice)
+            assert await session.exists("file")
+            another = await connection.start_sftp_client()
+            for path in ("/", "file", "/bucket/home/alice/file"):
+                with pytest.raises(asyncssh.SFTPPermissionDenied):
+                    await another.stat(path)
+            session.exit()
+            another.exit()
+
+    run(look_on())
 
 
 @pytest.mark.parametrize("kind", ["ssh-rsa", "ecdsa-sha2-nistp256", "ssh-ed25519"])

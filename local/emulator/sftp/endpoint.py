@@ -29,13 +29,17 @@ _NOTHING = {"HomeDirectoryType": "LOGICAL", "HomeDirectoryMappings": []}
 
 
 class Endpoint:
-    """A server's port, key, folder and sessions; `look` gives the server as it is, or None."""
+    """A server's port, key, folder and sessions; `look` gives the server as it is, or None.
+
+    `problem` says what keeps it from opening; a change to the server may mend it.
+    """
 
     def __init__(self, look: Callable[[], Served | None], port: Port, folder: Path) -> None:
         self.port = port
         self.folder = folder
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.problem: str | None = None
+        self.is_open = False
         self._look = look
         self._files = Folder(folder)
         self._given_key: str | None = None
@@ -45,11 +49,6 @@ class Endpoint:
         self._end_of_grace = Alarm()
         self._following = asyncio.Lock()
         self._follow_up: asyncio.Task[None] | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it accepts connections."""
-        return self._listener is not None
 
     @property
     def sessions(self) -> int:
@@ -118,10 +117,12 @@ class Endpoint:
             self.problem = "The HostKey is no private key, or has a passphrase: give another one"
 
     async def _open(self) -> None:
-        if self._listener or self.problem:
+        if self.is_open or self.problem:
             return
+        listening = self.port.listening_socket()
+        self.is_open = True
         self._listener = await asyncssh.listen(
-            sock=self.port.listening_socket(),
+            sock=listening,
             server_factory=lambda: Login(self),
             server_host_keys=[self.key],
             agent_forwarding=False,
@@ -130,6 +131,7 @@ class Endpoint:
 
     def _shut(self) -> None:
         """Accept nobody; who is not logged in yet will not be."""
+        self.is_open = False
         if self._listener:
             self._listener.close()
             self._listener = None

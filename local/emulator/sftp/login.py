@@ -17,10 +17,7 @@ class Door(Protocol):
     """What a connection came through, and is counted by until it ends."""
 
     connections: "dict[asyncssh.SSHServerConnection, Login]"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anybody may log in or begin a session."""
+    is_open: bool
 
     def user(self, name: str) -> Mapping[str, Any] | None:
         """Give who has a name at this moment."""

@@ -127,8 +127,9 @@ class SftpSession(asyncssh.SFTPServer):
 
 
 def _flags(pflags: int) -> int:
-    access = pflags & (asyncssh.FXF_READ | asyncssh.FXF_WRITE)
-    flags = {asyncssh.FXF_WRITE: os.O_WRONLY, asyncssh.FXF_READ: os.O_RDONLY}.get(access, os.O_RDWR)
+    flags = os.O_RDONLY
+    if pflags & asyncssh.FXF_WRITE:
+        flags = os.O_RDWR if pflags & asyncssh.FXF_READ else os.O_WRONLY
     for asked, flag in (
         (asyncssh.FXF_APPEND, os.O_APPEND),
         (asyncssh.FXF_CREAT, os.O_CREAT),
