@@ -86,6 +86,8 @@ def response(operation: str, value: dict[str, Any]) -> bytes:
 
 def loggable(operation: str, given: dict[str, Any]) -> dict[str, Any]:
     """Give a request as it may be shown to anybody: without secrets and keys."""
+    if not _conceals(operation):
+        return given
     shown: dict[str, Any] = _loggable(SERVICE.operation_model(operation).input_shape, given)
     return shown
 
@@ -116,8 +118,23 @@ def shaped(shape: Any, value: Any) -> Any:
     return value
 
 
+@cache
+def _conceals(operation: str) -> bool:
+    shapes = [SERVICE.operation_model(operation).input_shape]
+    for shape in shapes:
+        if _is_concealed(shape):
+            return True
+        shapes += getattr(shape, "members", {}).values()
+        shapes += [shape.member] if shape.type_name == "list" else []
+    return False
+
+
+def _is_concealed(shape: Any) -> bool:
+    return shape.name == "SshPublicKeyBody" or bool(shape.metadata.get("sensitive"))
+
+
 def _loggable(shape: Any, value: Any) -> Any:
-    if shape.metadata.get("sensitive") or shape.name == "SshPublicKeyBody":
+    if _is_concealed(shape):
         return "(not logged)"
     if shape.type_name == "structure":
         return {name: _loggable(shape.members[name], each) for name, each in value.items()}
