@@ -39,7 +39,7 @@ class Endpoint:
         self.folder = folder
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.problem: str | None = None
-        self.is_open = False
+        self.accepts = False
         self._look = look
         self._files = Folder(folder)
         self._given_key: str | None = None
@@ -49,6 +49,11 @@ class Endpoint:
         self._end_of_grace = Alarm()
         self._following = asyncio.Lock()
         self._follow_up: asyncio.Task[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens."""
+        return self._listener is not None
 
     @property
     def sessions(self) -> int:
@@ -117,10 +122,10 @@ class Endpoint:
             self.problem = "The HostKey is no private key, or has a passphrase: give another one"
 
     async def _open(self) -> None:
-        if self.is_open or self.problem:
+        if self.accepts or self.problem:
             return
         listening = self.port.listening_socket()
-        self.is_open = True
+        self.accepts = True
         self._listener = await asyncssh.listen(
             sock=listening,
             server_factory=lambda: Login(self),
@@ -131,7 +136,7 @@ class Endpoint:
 
     def _shut(self) -> None:
         """Accept nobody; who is not logged in yet will not be."""
-        self.is_open = False
+        self.accepts = False
         if self._listener:
             self._listener.close()
             self._listener = None

@@ -17,7 +17,7 @@ class Door(Protocol):
     """What a connection came through, and is counted by until it ends."""
 
     connections: "dict[asyncssh.SSHServerConnection, Login]"
-    is_open: bool
+    accepts: bool
 
     def user(self, name: str) -> Mapping[str, Any] | None:
         """Give who has a name at this moment."""
@@ -37,7 +37,7 @@ class Login(asyncssh.SSHServer):
         """Be counted."""
         self._connection = conn
         self._door.connections[conn] = self
-        if not self._door.is_open:
+        if not self._door.accepts:
             conn.abort()  # it came while the port was being closed
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -63,7 +63,7 @@ class Login(asyncssh.SSHServer):
 
     def session_requested(self) -> SSHServerStreamSession[bytes] | bool:
         """Begin a session, which can be one of SFTP and nothing else."""
-        if not self._door.is_open:
+        if not self._door.accepts:
             return False
         return SSHServerStreamSession(None, self._door.session, _SFTP_VERSION)
 
