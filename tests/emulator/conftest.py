@@ -12,7 +12,8 @@ from local.emulator import Emulator, SftpEndpoints
 from tests.emulator.process import Start, starting
 from tests.emulator.raw import Wire
 from tests.emulator.sftp_lab import Account
-from tests.lab import REGION, Clock
+from tests.fakes.account import REGION
+from tests.fakes.clock import Clock
 
 
 @pytest.fixture

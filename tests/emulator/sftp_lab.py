@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import asyncssh
 
 from local.emulator import Emulator, SftpEndpoints
-from tests.lab import Clock
+from tests.fakes.clock import Clock
 
 ROLE = "arn:aws:iam::000000000000:role/sftp"
 HOME = "/bucket/home/alice"

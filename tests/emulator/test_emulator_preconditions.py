@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulator import Emulator, State
-from tests.lab import Clock
+from tests.fakes.clock import Clock
 
 LAMBDA = {"IdentityProviderType": "AWS_LAMBDA"}
 CERTIFICATE = {"Certificate": "arn:aws:acm:eu-west-1:000000000000:certificate/1"}
