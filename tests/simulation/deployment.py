@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.clock import Signal
 from tests.simulation.stack import NEVER_S, Request, Resource, ServerUpdate, Stack, Work
 from tests.simulation.template import Author, Key, Spec, Template
-from transfer_server_state import identity
+from transfer_server_state.identity import Identity
 from transfer_server_state.machine import State
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Operation:
     began_s: float
     found: dict[str, State]
     goes_on: "Operation | None" = None
+    before: Template = field(default_factory=dict)
+    template: Template = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     rolls_back: bool = False
     by_user: bool = False
@@ -51,9 +53,13 @@ class Operation:
     ending: str = ""
     ended_s: float = NEVER_S
 
+    def line(self) -> "list[Operation]":
+        """Return it and those that it goes on with, the first one first."""
+        return [*(self.goes_on.line() if self.goes_on else ()), self]
+
     def first(self) -> "Operation":
         """Return the operation whose traces are to be gone after this one."""
-        return self.goes_on.first() if self.goes_on else self
+        return self.line()[0]
 
 
 @dataclass
@@ -139,7 +145,8 @@ class Deployment:
     def _begin(self, kind: str) -> Operation:
         servers = self.world.transfer.servers.values()
         found = {server.server_id: server.state for server in servers}
-        operation = Operation(self, kind, self.world.clock.now(), found, self._failed)
+        before = {key: resource.spec for key, resource in self.resources().items()}
+        operation = Operation(self, kind, self.world.clock.now(), found, self._failed, before)
         self.world.operations.append(operation)
         return operation
 
@@ -154,7 +161,7 @@ class Deployment:
         self._root = Stack(self.world, self.name)
         self.stacks = {} if self._nested else {0: self._root}
         rng, knobs, operation = self.world.rng, self.world.knobs, self._begin("create")
-        template = self._author.template()
+        operation.template = template = self._author.template()
         creates = [self._request("Create", key, spec, operation) for key, spec in template.items()]
         self._become("CREATE_IN_PROGRESS")
         ok = self._exchange([creates], self._fails_s())
@@ -196,9 +203,9 @@ class Deployment:
     # Updates
 
     def _update(self) -> None:
-        before = {key: resource.spec for key, resource in self.resources().items()}
-        template, operation = self._author.changed(before), self._begin("update")
-        known = self.resources()
+        operation, known = self._begin("update"), self.resources()
+        operation.template = template = self._author.changed(operation.before)
+        before = operation.before
         there = {*self.stacks}
         changes = [
             self._change(key, spec, known.get(key), operation)
@@ -362,7 +369,7 @@ class Deployment:
 
     def _release(self, resource: Resource, operation: Operation) -> Request:
         """Return the Delete of a resource, by the id that its stack knows."""
-        spec, ours = resource.spec, identity.parse(resource.physical_id)
+        spec, ours = resource.spec, Identity.parse(resource.physical_id)
         if ours:
             spec = replace(spec, server=self.world.transfer.servers[ours.server_id])
         key, given = resource.request.key, resource.physical_id
@@ -400,7 +407,8 @@ class Deployment:
             while unsent and not (self._serial and under_way):
                 under_way.append(unsent.pop(0))
                 under_way[-1].send()
-            self.signal.wait(min(cancelled_s, *(work.due_s for work in under_way)))
+            if not any(work.over for work in under_way):
+                self.signal.wait(min(cancelled_s, *(work.due_s for work in under_way)))
             for work in under_way:
                 if not work.over and clock.now() >= work.due_s:
                     self.world.fault("cloudformation timed out")

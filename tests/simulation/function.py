@@ -55,7 +55,7 @@ class Invocation:
     given: list[tuple[float, Server, Step]] = field(default_factory=list)
     # Those of them that reached AWS.
     commands: list[Command] = field(default_factory=list)
-    answers: list[tuple[float, bytes]] = field(default_factory=list)
+    answers: list[tuple[float, bytes, dict[str, Any]]] = field(default_factory=list)
     # When each call failed, of which service and how; and each PUT.
     failures: list[tuple[float, str, str]] = field(default_factory=list)
     puts_failed: list[float] = field(default_factory=list)

@@ -62,11 +62,12 @@ class ResponseStore:
     def _take(self, url: str, body: bytes) -> None:
         invocation = getcurrent().owner
         self._world.note(invocation, "answers %s", body.decode())
-        invocation.answers.append((self._world.clock.now(), body))
+        answer = json.loads(body)
+        invocation.answers.append((self._world.clock.now(), body, answer))
         if invocation.acknowledged:
             self._world.oddities.append((3, f"{invocation} answers again after a 2xx"))
         request = self._world.urls.get(url)
         if request is not invocation.request:
             self._world.oddities.append((3, f"{invocation} answers to another request's URL"))
         else:
-            request.take(json.loads(body))
+            request.take(answer)

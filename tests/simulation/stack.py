@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.function import Delivery, Invocation
@@ -14,7 +13,7 @@ from tests.simulation.network import error
 from tests.simulation.response_store import HOST, SECRET
 from tests.simulation.template import FUNCTION_ARN, Key, Spec
 from tests.simulation.transfer import ACCOUNT, REGION, Server
-from transfer_server_state import identity
+from transfer_server_state.identity import Identity
 from transfer_server_state.machine import State
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ class Stack:
         return [
             {
                 "StackId": self.stack_id,
-                "Timestamp": datetime.fromtimestamp(at_s, UTC),
+                "Timestamp": self._world.sent_at(at_s),
                 "ResourceType": kind,
                 "LogicalResourceId": logical_id,
                 "PhysicalResourceId": physical_id,
@@ -201,7 +200,7 @@ class Request(Work):
         """Return the state that it may bring about: the one declared, or the one to restore."""
         if self.kind != "Delete":
             return None if self.spec.flaw else self.spec.desired
-        given = identity.parse(self.given)
+        given = Identity.parse(self.given)
         return given.found if given else None
 
     def send(self) -> None:
@@ -210,8 +209,7 @@ class Request(Work):
         world, now_s = self.world, self.world.clock.now()
         self.due_s = now_s + self.spec.timeout_s
         self._list(f"{_IN_PROGRESS[self.kind]}_IN_PROGRESS")
-        date = datetime.fromtimestamp(now_s + world.knobs.skew_s, UTC)
-        dated = f"X-Amz-Date={date:%Y%m%dT%H%M%SZ}&" if self.dated else ""
+        dated = f"X-Amz-Date={world.sent_at(now_s):%Y%m%dT%H%M%SZ}&" if self.dated else ""
         url = f"https://{HOST}/{self.number}?{dated}{SECRET}{self.number:064x}"
         self.event |= {
             "RequestType": self.kind,

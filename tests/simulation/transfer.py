@@ -5,7 +5,6 @@ that lag, failures, and other people who give commands too.
 """
 
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
@@ -134,10 +133,7 @@ class Transfer:
         (during, settled, _), knobs = _MOVES[step], world.knobs
         refused = knobs.under_way == "refuse" and server.state in _UNDER_WAY
         refused |= knobs.strict and step is Step.STOP and server.state is settled
-        reads = [
-            read for i in invocation.request.invocations for read in i.reads if read[1] is server
-        ]
-        reads.sort(key=itemgetter(0))
+        reads = [read for read in invocation.reads if read[1] is server]
         read_s, _, observed = reads[-1] if reads else (0, server, None)
         since_s, found = server.history[-1]
         command = Command(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from handler.cloudformation import Provider
@@ -154,7 +155,11 @@ class World:
 
     def timeout_s(self) -> int:
         """Draw a ServiceTimeout."""
-        return int(self.log_uniform(20, 3600)) if self.knobs.short_timeouts else 3600
+        return int(self.log_uniform(30, 3600)) if self.knobs.short_timeouts else 3600
+
+    def sent_at(self, time_s: float) -> datetime:
+        """Return a time by CloudFormation's clock."""
+        return datetime.fromtimestamp(time_s + self.knobs.skew_s, UTC)
 
     def note(self, who: object, text: str, *values: object) -> None:
         """Record what happens, for whoever reads the history."""
