@@ -46,11 +46,14 @@ up: setup ## the same servers with the provider deployed, until Ctrl-C
 picture: setup ## docs/timeline.svg, as make run shows it
 	$(BIN)/python -m local.walk --picture docs/timeline.svg
 
+# pip freeze knows no markers.
+ON_LINUX = sys_platform == 'linux' and (platform_machine == 'x86_64' or platform_machine == 'aarch64')
 lock: setup ## resolve pyproject.toml's dev group anew into requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-lock/bin/python -m pip install --quiet --group dev
-	{ echo "# pyproject.toml's dev group, resolved: make lock"; $(VENV)-lock/bin/python -m pip freeze; } > requirements-dev.txt
+	{ echo "# pyproject.toml's dev group, resolved: make lock"; $(VENV)-lock/bin/python -m pip freeze \
+		| sed "s/^awslambdaric==.*/&; $(ON_LINUX)/"; } > requirements-dev.txt
 	rm -rf $(VENV)-lock
 
 clean: ## remove everything that was built or installed here
@@ -77,7 +80,7 @@ deploy: build ## to the AWS account and region of your environment
 PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 build-Provider:
-	cp -R handler schemas "$(ARTIFACTS_DIR)/"
+	cp -R handler schemas transfer_server_state "$(ARTIFACTS_DIR)/"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt
 # Lambda compiles at each cold start what the package does not bring compiled; that takes the same Python.

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from local.emulator import Emulator
-from tests.lab import REGION, Account, Clock, ResponseStore
+from tests.fakes.account import REGION, TABLE, Account
+from tests.fakes.clock import Clock
+from tests.fakes.response_store import ResponseStore
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +16,7 @@ def _nobody_s_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("REGISTRY_TABLE", TABLE)
 
 
 @pytest.fixture

@@ -14,22 +14,63 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
-from handler.reconcile import DeniedError, GoneError, RefusedError, UnavailableError
+from transfer_server_state.outcome import Outcome
+from transfer_server_state.words import printable
 
 # Nothing repeats below us: the loop has the deadline, and counts the commands.
 CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
-PAUSES_S = (1, 4)
-_THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException"}
+# As botocore has them (retries/standard.py); a test compares.
+THROTTLED = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+} - {"LimitExceededException"}  # which is of a quota, and does not pass
+TRANSIENT = {"RequestTimeout", "RequestTimeoutException", "InternalError"}
+_PASSING_STATUSES = {408, 429}
+# The server may not be ready for a command yet, even when it is ONLINE.
+_PUT_OFF = {"ConflictException"}
 _DENIED = {"AccessDeniedException", "AccessDenied"}
 # Where the permission is not named after the operation.
 _ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
+
+
+class UnavailableError(Exception):
+    """AWS gave no answer, or none for now; the text says to what.
+
+    `maybe_done`: the call may have taken effect all the same. `throttled`: too many of them.
+    """
+
+    def __init__(self, text: str, *, maybe_done: bool = False, throttled: bool = False) -> None:
+        super().__init__(text)
+        self.maybe_done = maybe_done
+        self.throttled = throttled
+
+
+class RefusedError(Exception):
+    """AWS said no; the text says to what and why, `code` is AWS's word for it."""
+
+    def __init__(self, text: str, code: str = "", outcome: Outcome = Outcome.REFUSED) -> None:
+        super().__init__(text)
+        self.code = code
+        self.outcome = outcome
 
 
 class _Loader(Loader):
     """Botocore's data, without a look through its folders of four hundred services."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - of each type
-        return ["cloudformation", "lambda", "transfer"]
+        return ["cloudformation", "dynamodb", "lambda", "transfer"]
 
 
 def make_client(service: str) -> Any:
@@ -59,52 +100,19 @@ class Aws:
         except ClientError as error:
             raise _meaning(error, _ACTIONS.get(action, action)) from error
         except NotConnectedError as error:
-            raise UnavailableError(f"{action}: {_name(error)}", maybe_done=False) from error
+            raise UnavailableError(f"{action}: {type(error).__name__}") from error
         except (HTTPClientError, ResponseParserError) as error:
-            raise UnavailableError(f"{action}: {_name(error)}", maybe_done=True) from error
+            raise UnavailableError(f"{action}: {type(error).__name__}", maybe_done=True) from error
         except BotoCoreError as error:
-            raise RefusedError(f"{action}: {_words(error)}") from error
-
-    def insist(
-        self,
-        sleep: Callable[[float], None],
-        service: str,
-        operation: str,
-        pauses_s: tuple[float, ...] = PAUSES_S,
-        **arguments: Any,
-    ) -> Any:
-        """Call an operation again after each pause, while it is unavailable."""
-        for pause_s in pauses_s:
-            try:
-                return self.call(service, operation, **arguments)
-            except UnavailableError:
-                sleep(pause_s)
-        return self.call(service, operation, **arguments)
+            raise RefusedError(f"{action}: {printable(error)}") from error
 
 
 def _meaning(error: ClientError, action: str) -> Exception:
     code = str(error.response["Error"].get("Code"))
     status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-    if code in _THROTTLED or status >= 500:
-        return UnavailableError(
-            f"{action}: {code}",
-            maybe_done=code not in _THROTTLED,
-            retry_after_s=_seconds(error.response) if code in _THROTTLED else 0,
-        )
-    if code in _DENIED:
-        return DeniedError(action)
-    words = f"{action}: {code}: {_words(error.response['Error'].get('Message'))}"
-    return (GoneError if code == "ResourceNotFoundException" else RefusedError)(words)
-
-
-def _seconds(response: Any) -> float:
-    text = str(response.get("RetryAfterSeconds"))
-    return max(1.0, float(text)) if text.isdecimal() else 1.0
-
-
-def _words(text: object) -> str:
-    return " ".join(str(text).split())[:120]
-
-
-def _name(error: Exception) -> str:
-    return type(error).__name__
+    if code in THROTTLED | _PUT_OFF:
+        return UnavailableError(f"{action}: {code}", throttled=code in THROTTLED)
+    if code in TRANSIENT or status in _PASSING_STATUSES or status >= 500:
+        return UnavailableError(f"{action}: {code}", maybe_done=True, throttled=status == 429)
+    text = f"{action}: {code}: {printable(error.response['Error'].get('Message'))}"
+    return RefusedError(text, code, Outcome.DENIED if code in _DENIED else Outcome.REFUSED)
