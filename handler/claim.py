@@ -49,7 +49,6 @@ def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
             owed = stacks.undoes(request.owner, row.declared_at)
         target = row.restoring or (row.found if owed else None)
     else:
-        # Where a claim of the request's own owner may be under way, touching the row fails that.
-        return Outcome.RETAINED if request.identity else row
+        return row.touched(request)
     claimed = row.claimed(request, owner=request.owner, restoring=target)
     return claimed if target else claimed.buried()

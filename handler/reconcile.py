@@ -64,6 +64,8 @@ class Reconciliation:
         self._server = means.server(request.server_id)
         self._began_s = self._checked_at_s = self._now()
         self._row = Row(request.server_id)
+        # Whether it is the row as it was when this request last read or wrote it.
+        self._is_current = False
         self._progress = Progress()
         self._seen_at_s = 0.0
         self._put_off: Step | None = None
@@ -73,12 +75,17 @@ class Reconciliation:
 
     def run(self) -> Answer | None:
         """Return the answer, or None if another invocation goes on."""
-        while (answer := self._attempt()) is None:
+        while True:
+            try:
+                if answer := self._attempt():
+                    return answer
+            except ConflictError:
+                # What somebody else wrote decides, from the start.
+                self._is_current, self._put_off, self._pause_s = False, None, 0
             pause_s = min(self._pause_s, max(0, self._request.deadline_s - self._now()))
             if self._now() + pause_s > self._means.until_s:
                 return self._pass_on()
             self._means.clock.sleep(pause_s)
-        return answer
 
     def _attempt(self) -> Answer | None:
         """Take a step; what fails on the way is tried again, or ends the request."""
@@ -86,10 +93,6 @@ class Reconciliation:
             if answer := self._step():
                 return answer
             self._succeed()
-        except ConflictError:
-            # What somebody else wrote decides, from the start.
-            self._row, self._put_off = Row(self._request.server_id), None
-            self._pause_s = pacing.FIRST_S
         except UnavailableError as error:
             self._fail(error)
         except RefusedError as error:
@@ -103,7 +106,7 @@ class Reconciliation:
         return self._give_up(Outcome.UNANSWERED if self._problem else Outcome.TIMED_OUT)
 
     def _step(self) -> Answer | None:
-        if not self._has_claimed:
+        if not self._is_current:
             if answer := self._claim():
                 return answer
         elif self._now() - self._checked_at_s >= CHECK_EVERY_S:
@@ -119,8 +122,8 @@ class Reconciliation:
 
     def _claim(self) -> Answer | None:
         """Take the row, or return the answer if there is nothing to do about the server."""
-        row = self._registry.read(self._request.server_id)
-        if row.request != self._request.digest:
+        self._row = row = self._registry.read(self._request.server_id)
+        if not self._has_claimed:
             claimed = claim.decide(self._request, row, self._means.stacks)
             if isinstance(claimed, Outcome):
                 return self._answer(claimed, row)
@@ -133,7 +136,9 @@ class Reconciliation:
             return Answer.recorded(row.answer)
         # Of a URL without a date, the row knows when it first came.
         self._request = replace(self._request, sent_s=row.sent_at)
-        self._row, self._progress, self._checked_at_s = row, row.progress, self._now()
+        if not self._progress.last or self._progress.commanded_at_s != row.progress.commanded_at_s:
+            self._progress = row.progress
+        self._row, self._is_current, self._checked_at_s = row, True, self._now()
         return None
 
     @property
@@ -189,16 +194,17 @@ class Reconciliation:
         """End a request that can't be carried out, even if that can't be written down."""
         if not self._has_claimed:
             unread = Outcome.UNKNOWN if self._request.releases else outcome
-            return self._answer(unread, self._row)
-        try:
+            return self._answer(unread, Row(self._request.server_id))
+        with suppress(UnavailableError, RefusedError):
+            if answer := None if self._is_current else self._claim():
+                return answer
             return self._end(outcome)
-        except (UnavailableError, ConflictError):
-            return self._answer(outcome, self._row)
+        return self._answer(outcome, self._row)
 
     def _pass_on(self) -> Answer | None:
         """Have another invocation go on from what was written down."""
         with suppress(UnavailableError, ConflictError):
-            if self._row.progress != self._progress:
+            if self._is_current and self._row.progress != self._progress:
                 self._row = self._registry.write(replace(self._row, progress=self._progress))
         try:
             self._means.go_on()
@@ -232,7 +238,7 @@ class Reconciliation:
                 self._pause_s += pacing.CROWDED_S
         waited_s = self._now() - self._failing_since_s
         if isinstance(error, UnreachableError) and self._request.releases and waited_s > PATIENCE_S:
-            self._registry = Unremembered()
+            self._registry = Unremembered(self._row)
 
     def _dice(self) -> Random:
         """Return what tells requests of one moment apart."""

@@ -12,7 +12,8 @@ The table (machine.py) decides; all else that affects a step stands here:
    look within READ_LAG_S shows the server on its way.
 5. A failure in the very state in which the command was given may be a stale read for as long.
 6. Where the caller has reason to doubt (another command, or AWS's own update of the server, may
-   be under way), DONE is not believed before `doubted_until_s`.
+   be under way), DONE is not believed before `doubted_until_s`. Nor is it within READ_LAG_S of an
+   earlier request's command: such a look may show the state before that one.
 
 This module knows no client and no event; the time is passed in.
 """
@@ -42,14 +43,21 @@ class Progress:
     uncertain: bool = False
     refusal: str = ""
     looks: int = 0
-    # When an earlier request gave a command whose effect nobody saw.
+    # When an earlier request gave a command whose effect nobody saw, and when any.
     earlier_at_s: float = 0
+    moved_at_s: float = 0
 
     @property
     def unseen_at_s(self) -> float:
         """Return when the command was given whose effect nobody saw yet, 0 if there is none."""
         unseen = self.command and (self.uncertain or self.last is self.commanded_in)
         return self.commanded_at_s if unseen else self.earlier_at_s
+
+    def after_it(self) -> "Progress":
+        """Return what the next request has to know of it."""
+        return Progress(
+            earlier_at_s=self.unseen_at_s, moved_at_s=self.commanded_at_s or self.moved_at_s
+        )
 
     def seen(self, observed: State, now_s: float) -> "Progress":
         """Return it after a look."""
@@ -80,7 +88,7 @@ class Progress:
             return Step.WAIT
         step = next_step(desired, self.last, self.commanded_in)
         if step is Step.DONE:
-            return Step.WAIT if now_s < doubted_until_s else step
+            return Step.WAIT if now_s < max(doubted_until_s, self.moved_at_s + READ_LAG_S) else step
         if step is Step.DOUBT or self.refusal:
             believed_s = self.commanded_at_s + (QUIET_S if self.uncertain else READ_LAG_S)
             return Step.WAIT if now_s < believed_s else Step.FAILED

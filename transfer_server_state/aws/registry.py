@@ -59,17 +59,18 @@ class Registry:
 
 
 class Unremembered(Registry):
-    """The registry of a deletion that cannot reach the table: all that it writes, it forgets."""
+    """The registry of a deletion that cannot reach the table: it knows the row as last read."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, row: Row) -> None:
+        self._last = row
 
-    def read(self, server_id: str) -> Row:
-        """Return a new row."""
-        return Row(server_id)
+    def read(self, server_id: str) -> Row:  # noqa: ARG002 - there is one
+        """Return that row."""
+        return self._last
 
     def write(self, row: Row) -> Row:
-        """Return it."""
+        """Keep it for as long as the deletion lasts."""
+        self._last = row
         return row
 
 
@@ -112,6 +113,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "sent_at": float,
     "declared_at": float,
     "past": lambda text: tuple(json.loads(text)),
+    "undone": lambda text: tuple(json.loads(text)),
     "progress": _progress,
     "answer": json.loads,
     "held": lambda text: text == "1",

@@ -60,10 +60,14 @@ class Stacks:
         return same or self._root(one.stack_id) == self._root(other.stack_id)
 
     def _follows_failure(self, stack_id: str, declared_at: float) -> bool:
-        """Tell whether a deletion follows a rollback that failed, of what declared a server."""
+        """Tell whether a deletion follows what failed: a rollback of what declared a server.
+
+        Or a creation: a stack that never was complete has declared nothing for good.
+        """
         events = (e for e in self._events(stack_id) if not e["ResourceStatus"].startswith("DELETE"))
-        if not next(events, {}).get("ResourceStatus", "").endswith("ROLLBACK_FAILED"):
-            return False
+        last = next(events, {}).get("ResourceStatus", "")
+        if not last.endswith("ROLLBACK_FAILED"):
+            return last in {"CREATE_IN_PROGRESS", "CREATE_FAILED"}
         began = (e["Timestamp"].timestamp() for e in events if e["ResourceStatus"] in _BEGUN)
         # Of the declaration, only the second is known.
         return next(began, declared_at + 2) <= declared_at + 1
