@@ -158,7 +158,7 @@ class Deployment:
     # Creation and deletion
 
     def _create(self) -> None:
-        self._root = Stack(self.world, self.name)
+        self._root, self._rollback = Stack(self.world, self.name), None
         self.stacks = {} if self._nested else {0: self._root}
         rng, knobs, operation = self.world.rng, self.world.knobs, self._begin("create")
         operation.template = template = self._author.template()
@@ -192,11 +192,14 @@ class Deployment:
 
     def _tear_down(self, operation: Operation, what: str) -> None:
         deletes = [self._release(r, operation) for r in self.resources().values()]
+        deletes += self._left_behind(operation)
         ok = self._exchange([self._reached(deletes)])
         ok &= all(request.succeeded for request in deletes)
         for request in deletes:
             if request.succeeded:
                 request.drop()
+                for ids in self._rollback.ids.values() if self._rollback else ():
+                    ids.discard(request.given)
         self._end(operation, f"{what}_{'COMPLETE' if ok else 'FAILED'}")
         self._become(operation.ending)
 
@@ -318,16 +321,23 @@ class Deployment:
         self._enter("rolled back", self._roles)
         resources = self.resources()
         deletes = [self._release(resources[r.key], operation) for r in rollback.creates]
-        for update, ids in rollback.ids.items():
-            for physical_id in sorted(ids - {resources[update.key].physical_id}):
-                deletes.append(
-                    self._release(Resource(update.spec, update, physical_id), operation)
-                )
+        deletes += self._left_behind(operation)
         self._exchange([deletes])
         for request in deletes:
             request.drop()
+        self._rollback = None
         self._end(operation, "UPDATE_ROLLBACK_COMPLETE")
         self._enter("undone", self._roles)
+
+    def _left_behind(self, operation: Operation) -> list[Request]:
+        """Return the Deletes of what resources were in an update that is rolled back."""
+        resources, ids = self.resources(), self._rollback.ids if self._rollback else {}
+        return [
+            self._release(Resource(update.spec, update, physical_id), operation)
+            for update, known in ids.items()
+            for physical_id in sorted(known)
+            if update.key not in resources or physical_id != resources[update.key].physical_id
+        ]
 
     def _revert(self, update: Request, operation: Operation) -> Request:
         """Return the Update that undoes one, whose answer may never have come."""

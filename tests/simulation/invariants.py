@@ -103,6 +103,8 @@ def _untrue_sight(
         yield "names another server"
         return
     last = {_last(i, server, at_s) for i in request.invocations}
+    if limits.registry_was_away(request):
+        last = {state for i in request.invocations for _, read, state in i.reads if read is server}
     if told["last"] not in last and not (told["last"] is None and not invocation.reads):
         yield f"saw {last} last"
     succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
@@ -167,22 +169,22 @@ def stable_identity(world: World) -> Iterator[str]:
     for request in world.requests:
         given, server_id = request.given, request.spec.server.server_id
         old = Identity.parse(given)
-        for _, invocation, answer in answers(request):
+        for at_s, invocation, answer in answers(request):
             answered = answer["PhysicalResourceId"]
             new = Identity.parse(answered)
             if given and (request.kind == "Delete" or (old and old.server_id == server_id)):
                 if answered != given:
                     yield f"{invocation} changes the id {given} to {answered}"
             elif answer["Status"] == "FAILED" and answered == (given or "not-created"):
-                if _has_commanded(request) and not _is_late(answer):
+                if _has_commanded(request, at_s) and not _is_late(answer):
                     yield f"{invocation} gave a command, and answers the id {answered}"
             elif (new is None or new.server_id != server_id) and not _is_left(answer):
                 yield f"{invocation} answers the id {answered} for {server_id}"
 
 
-def _has_commanded(request: Request) -> bool:
+def _has_commanded(request: Request, before_s: float) -> bool:
     server = request.spec.server
-    commands = (c for i in request.invocations for c in i.commands)
+    commands = (c for i in request.invocations for c in i.commands if c.at_s < before_s)
     return any(command.accepted and command.server is server for command in commands)
 
 
@@ -241,6 +243,7 @@ def _undoes(operation: Operation) -> bool:
 
 def _excused(world: World, operation: Operation, server: Server) -> bool:
     first = operation.first()
+    exempt = (limits.could_not_undo, limits.nobody_can_tell, limits.sending_is_unknown)
     mine = [r for o in operation.line() for r in o.requests if _touches(r, server)]
     others = (
         r for r in world.requests
@@ -257,8 +260,7 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
         or limits.found_behind_lag(server, first.began_s, mine)
         or limits.several_declare(operation, server)
         or limits.declared_before_failed_update(operation, server)
-        or limits.kept_by_its_user(operation, server)
-        or any(limits.could_not_undo(r) for r in mine)
+        or any(limit(r) for r in mine for limit in exempt)
     )
 
 
@@ -273,13 +275,16 @@ def _touches(request: Request, server: Server) -> bool:
 def deletable(world: World) -> Iterator[str]:
     """7. Delete never blocks a stack that could be deleted."""
     for request in world.requests:
-        for _, invocation, answer in answers(request):
-            if request.kind != "Delete" or answer["Status"] == "SUCCESS":
-                continue
-            if answer != request.accepted:
+        for at_s, invocation, answer in answers(request):
+            if request.kind != "Delete" or answer["Status"] == "SUCCESS" or at_s > request.over_s:
                 continue
             server = request.spec.server
-            reads = [read for i in request.invocations for read in i.reads if read[1] is server]
+            reads = [
+                read
+                for i in request.invocations
+                for read in i.reads
+                if read[1] is server and read[0] < at_s
+            ]
             read_s, _, last = max(reads, default=(0.0, server, None), key=lambda read: read[0])
             if not _owes(world, request):
                 yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
@@ -391,13 +396,16 @@ def declared_is_so(world: World) -> Iterator[str]:
         request = declaring[0]
         if server.state is request.wanted or server.disturbed_s > request.sent_s:
             continue
-        if not _is_unbelieved(server, request):
+        if not _is_unguarded(world, server, request):
             yield f"{server} is {server.state}, declared {request.wanted} by {request}"
 
 
-def _is_unbelieved(server: Server, declaring: Request) -> bool:
+def _is_unguarded(world: World, server: Server, declaring: Request) -> bool:
     accepted = declaring.accepted
-    return (accepted and _is_left(accepted)) or limits.found_behind_lag(server, declaring.sent_s, [declaring])
+    others = (r for r in world.requests if r.sent_s < NEVER_S and _touches(r, server))
+    if any(limits.gave_its_row_away(declaring, r) for r in others):
+        return True
+    return bool(accepted and _is_left(accepted)) or limits.sending_is_unknown(declaring) or limits.found_behind_lag(server, declaring.sent_s, [declaring])
 
 
 def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:

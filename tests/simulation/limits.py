@@ -73,11 +73,7 @@ def was_told_gone(request: Request) -> bool:
 
 def could_not_undo(request: Request) -> bool:
     """A deletion that fails in a clean-up, or that nobody handled: CloudFormation goes on."""
-    if request.kind == "Create":
-        return False
-    if request.sent_s < NEVER_S and not request.succeeded:
-        return True
-    return registry_was_away(request)
+    return request.kind != "Create" and request.sent_s < NEVER_S and not request.succeeded
 
 
 def found_behind_lag(server: Server, began_s: float, requests: list[Request]) -> bool:
@@ -87,7 +83,7 @@ def found_behind_lag(server: Server, began_s: float, requests: list[Request]) ->
         default=began_s,
     )
     return any(
-        began_s - READ_LAG_S < at_s < first_s and state.name[:1] for at_s, state in server.history
+        began_s - READ_LAG_S < at_s < first_s for at_s, _ in server.history
     )
 
 
@@ -118,14 +114,23 @@ def gave_its_row_away(holder: Request, rival: Request) -> bool:
 
 
 def registry_was_away(request: Request) -> bool:
-    """A deletion that cannot read the registry for two minutes goes by its id.
+    """A request that cannot write to the registry is answered all the same when its time is over.
 
-    Any other request is answered when its time is over, though that cannot be written down.
+    A repeated delivery may then be answered otherwise.
     """
-    unread = [
-        at_s for i in request.invocations for at_s, service, _ in i.failures if service == "dynamodb"
-    ]
-    return bool(unread) and (request.kind != "Delete" or max(unread) - min(unread) > 100)
+    return any(service == "dynamodb" for i in request.invocations for _, service, _ in i.failures)
+
+
+def nobody_can_tell(request: Request) -> bool:
+    """A deletion that cannot read what it owes, in the registry or of its stack, says so.
+
+    It tries for two minutes, or for as long as it has time, and leaves the server as it is.
+    """
+    return any(
+        "may have to be restored" in answer["Reason"]
+        for i in request.invocations
+        for _, _, answer in i.answers
+    )
 
 
 def declared_before_failed_update(operation: Operation, server: Server) -> bool:
@@ -137,14 +142,6 @@ def declared_before_failed_update(operation: Operation, server: Server) -> bool:
     declared = any(spec.server is server for spec in first.before.values())
     skips = any(o.skips for o in operation.line())
     return first is not operation and declared and (operation.kind == "delete" or skips)
-
-
-def kept_by_its_user(operation: Operation, server: Server) -> bool:
-    """DeleteStack during its creation leaves what was declared already as it is."""
-    created = (r for r in operation.first().requests if r.kind == "Create")
-    return operation.first().by_user and any(
-        r.succeeded for r in created if r.spec.server is server
-    )
 
 
 def undone_unseen(commands: list[Command]) -> bool:
@@ -171,7 +168,7 @@ LIMITS: tuple[Callable[..., bool], ...] = (
     several_declare,
     gave_its_row_away,
     registry_was_away,
+    nobody_can_tell,
     declared_before_failed_update,
-    kept_by_its_user,
     undone_unseen,
 )
