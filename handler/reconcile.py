@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from handler import claim, report
-from handler.report import Answer, Course
+from handler.report import Answer
 from transfer_server_state import pacing
 from transfer_server_state.aws.client import RefusedError, UnavailableError
 from transfer_server_state.aws.registry import (
@@ -29,7 +29,7 @@ from transfer_server_state.request import Request
 from transfer_server_state.row import Row
 
 # A newer request is noticed within so long.
-CHECK_EVERY_S = 50
+CHECK_EVERY_S = 30
 # New permissions take a while to hold, and what is new to be known.
 GRACE_S = 30
 # After so long without the registry a deletion goes by its id.
@@ -63,9 +63,7 @@ class Reconciliation:
         self._registry = means.registry
         self._server = means.server(request.server_id)
         self._began_s = self._checked_at_s = self._now()
-        self._row = Row(request.server_id)
-        # Whether it is the row as it was when this request last read or wrote it.
-        self._is_current = False
+        self._row, self._is_current = Row(request.server_id), False
         self._progress = Progress()
         self._seen_at_s = 0.0
         self._put_off: Step | None = None
@@ -75,17 +73,12 @@ class Reconciliation:
 
     def run(self) -> Answer | None:
         """Return the answer, or None if another invocation goes on."""
-        while True:
-            try:
-                if answer := self._attempt():
-                    return answer
-            except ConflictError:
-                # What somebody else wrote decides, from the start.
-                self._is_current, self._put_off, self._pause_s = False, None, 0
+        while (answer := self._attempt()) is None:
             pause_s = min(self._pause_s, max(0, self._request.deadline_s - self._now()))
             if self._now() + pause_s > self._means.until_s:
                 return self._pass_on()
             self._means.clock.sleep(pause_s)
+        return answer
 
     def _attempt(self) -> Answer | None:
         """Take a step; what fails on the way is tried again, or ends the request."""
@@ -93,6 +86,10 @@ class Reconciliation:
             if answer := self._step():
                 return answer
             self._succeed()
+        except ConflictError:
+            # What somebody else wrote decides, from the start.
+            self._is_current, self._put_off = False, None
+            self._pause_s = pacing.FIRST_S
         except UnavailableError as error:
             self._fail(error)
         except RefusedError as error:
@@ -122,28 +119,23 @@ class Reconciliation:
 
     def _claim(self) -> Answer | None:
         """Take the row, or return the answer if there is nothing to do about the server."""
-        self._row = row = self._registry.read(self._request.server_id)
-        if not self._has_claimed:
+        row = self._registry.read(self._request.server_id)
+        if row.request != self._request.digest:
             claimed = claim.decide(self._request, row, self._means.stacks)
             if isinstance(claimed, Outcome):
                 return self._answer(claimed, row)
             if claimed.released or claimed.request != self._request.digest:
-                answer = self._answer(Outcome.RETAINED, row)
+                answer = self._answer(Outcome.RETAINED, claimed)
                 self._registry.write(claimed.answered(self._request, answer.record()))
                 return answer
             row = self._registry.write(claimed)
         elif row.answer:
-            return Answer.recorded(row.answer)
+            return Answer(**row.answer)
         # Of a URL without a date, the row knows when it first came.
         self._request = replace(self._request, sent_s=row.sent_at)
-        if not self._progress.last or self._progress.commanded_at_s != row.progress.commanded_at_s:
-            self._progress = row.progress
-        self._row, self._is_current, self._checked_at_s = row, True, self._now()
+        self._row, self._progress, self._is_current = row, row.progress, True
+        self._checked_at_s = self._now()
         return None
-
-    @property
-    def _has_claimed(self) -> bool:
-        return self._row.request == self._request.digest
 
     def _check(self) -> None:
         if self._registry.read(self._row.server_id).version != self._row.version:
@@ -156,8 +148,10 @@ class Reconciliation:
         observed = self._server.observe()
         self._seen_at_s = self._now()
         self._progress = self._progress.seen(observed, self._seen_at_s)
-        doubted_until_s = self._request.sent_s + READ_LAG_S if self._request.doubted else 0
-        return self._progress.step(self._row.target, self._seen_at_s, doubted_until_s)
+        target = self._row.target
+        doubted = self._request.doubted or target is not self._row.desired
+        doubted_until_s = self._request.sent_s + READ_LAG_S if doubted else 0
+        return self._progress.step(target, self._seen_at_s, doubted_until_s)
 
     def _command(self, step: Step) -> None:
         """Write the command down, then give it."""
@@ -192,14 +186,13 @@ class Reconciliation:
 
     def _give_up(self, outcome: Outcome) -> Answer:
         """End a request that can't be carried out, even if that can't be written down."""
-        if not self._has_claimed:
+        if self._row.request != self._request.digest:
             unread = Outcome.UNKNOWN if self._request.releases else outcome
-            return self._answer(unread, Row(self._request.server_id))
-        with suppress(UnavailableError, RefusedError):
-            if answer := None if self._is_current else self._claim():
-                return answer
+            return self._answer(unread, self._row)
+        try:
             return self._end(outcome)
-        return self._answer(outcome, self._row)
+        except (UnavailableError, ConflictError):
+            return self._answer(outcome, self._row)
 
     def _pass_on(self) -> Answer | None:
         """Have another invocation go on from what was written down."""
@@ -214,8 +207,15 @@ class Reconciliation:
         return None
 
     def _answer(self, outcome: Outcome, row: Row) -> Answer:
-        course = Course(self._progress, row, self._server.arn, self._problem, self._now())
-        return report.answer(self._request, outcome, course)
+        mine = row.request == self._request.digest
+        return report.answer(
+            self._request,
+            outcome,
+            row if mine else replace(row, progress=Progress()),
+            now_s=self._now(),
+            arn=self._server.arn,
+            problem=self._problem,
+        )
 
     def _succeed(self) -> None:
         """Forget what failed before, and look again when it is worth it."""
@@ -223,7 +223,8 @@ class Reconciliation:
         if not self._progress.uncertain:
             self._problem = ""
         since_s = self._now() - (self._progress.commanded_at_s or self._began_s)
-        pause_s = pacing.look_pause_s(since_s, commanded=self._progress.command is not None)
+        moves = self._progress.command is not None and self._progress.last is not self._row.target
+        pause_s = pacing.look_pause_s(since_s, moves=moves)
         self._pause_s = max(pause_s, pacing.crowded_pause_s(self._crowded_s, self._dice()))
         self._crowded_s *= pacing.EASING
 
@@ -249,9 +250,9 @@ def carry_out(request: Request, means: Means) -> Answer | None:
     """Return what to answer, or None if another invocation goes on."""
     now_s = means.clock.now()
     if request.is_expired(now_s):
-        return report.answer(request, Outcome.EXPIRED, Course(now_s=now_s))
+        return report.answer(request, Outcome.EXPIRED, Row(), now_s=now_s)
     if not request.server_id:
-        return report.answer(request, Outcome.RETAINED, Course(now_s=now_s))
+        return report.answer(request, Outcome.RETAINED, Row(), now_s=now_s)
     if request.undoes:
         undone = Reconciliation(request.undo(), means).run()
         if undone is None or not undone.succeeded:

@@ -176,6 +176,11 @@ def _rolls_back_when_the_stop_fails(world: World) -> None:
     _expect("The server", world.state(), "ONLINE")
 
 
+def _leaves_the_server(world: World) -> None:
+    _expect("The stack", world.delete("night"), "DELETE_COMPLETE")
+    _expect("The server", world.state(), "ONLINE")
+
+
 def _leaves_no_trace_when_another_resource_fails(world: World) -> None:
     status = world.deploy("cutover", _THAT_FAILS_AFTERWARDS, DesiredState="OFFLINE")
     _expect("The stack", status, "ROLLBACK_COMPLETE")
@@ -194,6 +199,13 @@ def _leaves_no_trace_when_another_resource_fails(world: World) -> None:
     _expect("The server", world.state(), "ONLINE")
 
 
+def _refuses_a_rival_by_name(world: World) -> None:
+    status = world.deploy("rival", DesiredState="OFFLINE")
+    _expect("The stack", status, "ROLLBACK_COMPLETE")
+    _expect_reason(world, "rival", "night/State", "rival/State")
+    _expect("The server", world.state(), "ONLINE")
+
+
 def _refuses_an_invalid_declaration(world: World) -> None:
     status = world.deploy("typo", _WITH_A_TYPO, DesiredState="OFFLINE")
     _expect("The stack", status, "ROLLBACK_COMPLETE")
@@ -202,7 +214,7 @@ def _refuses_an_invalid_declaration(world: World) -> None:
 
 
 def _deletes_the_stacks(world: World) -> None:
-    for name in world.stacks:
+    for name in ("rival", "cutover", "typo"):
         _expect(f"The stack {name}", world.delete(name), "DELETE_COMPLETE")
     _expect("The server", world.state(), "ONLINE")
 
@@ -210,7 +222,9 @@ def _deletes_the_stacks(world: World) -> None:
 SCENARIOS: dict[str, Callable[[World], None]] = {
     "A stack declares the server OFFLINE": _declares_offline,
     "An update declares it ONLINE": _updates_to_online,
+    "A second stack that declares the same server is refused, by name": _refuses_a_rival_by_name,
     "The server answers STOP_FAILED, and the update rolls back": _rolls_back_when_the_stop_fails,
+    "The first stack is deleted, and the server is left as it is": _leaves_the_server,
     "A new stack stops it, fails for another reason, and leaves no trace": (
         _leaves_no_trace_when_another_resource_fails
     ),

@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -36,8 +36,7 @@ class InvalidDeclarationError(ValueError):
     """The properties are not what may be declared; the text names every violation."""
 
 
-@dataclass(frozen=True)
-class Home:
+class Home(NamedTuple):
     """Where this provider runs, and so where its servers are."""
 
     partition: str
@@ -47,11 +46,8 @@ class Home:
     @classmethod
     def of(cls, arn: str) -> "Home":
         """Take it from an ARN, arn:partition:service:region:account:..."""
-        _, partition, _, region, account = arn.split(":")[:5]
-        return cls(partition, region, account)
-
-    def __str__(self) -> str:
-        return f"{self.region} of account {self.account} ({self.partition})"
+        _, partition, _, *place = arn.split(":")[:5]
+        return cls(partition, *place)
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,8 @@ def parse(properties: object, home: Home) -> Declaration:
     arn, _, server_id = given["ServerId"].rpartition("/")
     if arn and (there := Home.of(arn)) != home:
         raise InvalidDeclarationError(
-            f"ServerId: {server_id} is in {there}, this stack and its provider are in {home}: "
-            "declare it in a stack there"
+            f"ServerId: {server_id} is in {':'.join(there)}, this stack and its provider are in "
+            f"{':'.join(home)} (partition:region:account): declare it in a stack there"
         )
     return replace(parse_released(given), desired=State(given["DesiredState"]))
 
@@ -112,7 +108,7 @@ def parse_released(properties: object) -> Declaration:
 def moves(before: object, after: object) -> bool:
     """Tell whether an update is of a kind in which the server may just have been moved."""
     old, new = (each if isinstance(each, Mapping) else {} for each in (before, after))
-    return any(old.get(name) != new.get(name) for name in _MOVING)
+    return bool(old) and any(old.get(name) != new.get(name) for name in _MOVING)
 
 
 def _violation(error: ValidationError) -> str:

@@ -63,9 +63,6 @@ STABLE = {
     State.START_FAILED: State.OFFLINE,
 }
 
-# The state that shows a server on its way to the desired one.
-UNDER_WAY = {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}
-
 
 def next_step(desired: State, observed: State, commanded_in: State | None) -> Step:
     """Decide what to do about a server.

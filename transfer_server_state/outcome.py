@@ -1,4 +1,4 @@
-"""How a request can end: each ending means one thing, and has its advice.
+"""How a request can end: each ending means one thing, and has its words and its advice.
 
 Knows no server and no AWS.
 """
@@ -26,21 +26,32 @@ class Outcome(StrEnum):
     CRASHED = "crashed"
 
 
-# What to do, for whoever reads the Reason. {again}: deploy or delete again.
-ADVICE = {
-    Outcome.DONE: "",
+_STATE = "{server} {is_so}{wanted}{after}, {waited}"
+# Where things stand, in the Reason.
+STANDS = dict.fromkeys(Outcome, _STATE) | {
+    Outcome.DONE: "{server} {is_so}{after}, {waited}",
+    Outcome.DENIED: f"{_STATE}: denied",
+    Outcome.GONE: "{server} does not exist",
+    Outcome.INVALID: "{problem}",
+    Outcome.RIVAL: "{server} is declared by {owner}, so {mine} may not declare it too",
+    Outcome.SUPERSEDED: "A newer request of {owner} has {server}",
+    Outcome.EXPIRED: "The request for {server} came {waited} after it was sent, too late",
+    Outcome.RETAINED: "{server} is left as it is",
+    Outcome.UNKNOWN: "{server} is left as it is, and whether it should be nobody could tell",
+    Outcome.CRASHED: "The provider failed: {problem}",
+}
+# What to do, for whoever reads it. {again}: deploy or delete again.
+ADVICE = dict.fromkeys(Outcome, "") | {
     Outcome.FAILED: "Look at it in the Transfer Family console, ask AWS Support, then {again}.",
     Outcome.TIMED_OUT: "{Again} once it has settled{longer}.",
     Outcome.UNANSWERED: "{Again} when AWS answers.",
     Outcome.REFUSED: "Mend what AWS names, then {again}.",
     Outcome.DENIED: "Allow it in the provider's role, or where AWS says, then {again}.",
-    Outcome.GONE: "Check ServerId: there is no such server in this region and account.",
-    Outcome.INVALID: "",
+    Outcome.GONE: "Check ServerId: it must be in this region and account.",
     Outcome.RIVAL: "A server has one declaration: remove one of the two.",
-    Outcome.SUPERSEDED: "Nothing was commanded since.",
-    Outcome.EXPIRED: "Nothing was commanded. {Again} if it is still wanted.",
-    Outcome.RETAINED: "",
-    Outcome.UNKNOWN: "It is left as it is: look whether that is what you want.",
+    Outcome.SUPERSEDED: "This one does nothing more.",
+    Outcome.EXPIRED: "Nothing was done. {Again} if it is still wanted.",
+    Outcome.UNKNOWN: "Look whether it is as you want it.",
     Outcome.NOT_CONTINUED: "The provider could not invoke itself. Mend that, then {again}.",
-    Outcome.CRASHED: "See the provider's log, then {again}.",
+    Outcome.CRASHED: "See its log, then deploy or delete again.",
 }

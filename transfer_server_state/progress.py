@@ -11,9 +11,9 @@ The table (machine.py) decides; all else that affects a step stands here:
 4. A refused command counts as given, since the server may have moved: the request goes on if a
    look within READ_LAG_S shows the server on its way.
 5. A failure in the very state in which the command was given may be a stale read for as long.
-6. Where the caller has reason to doubt (another command, or AWS's own update of the server, may
-   be under way), DONE is not believed before `doubted_until_s`. Nor is it within READ_LAG_S of an
-   earlier request's command: such a look may show the state before that one.
+6. A look may be older than an earlier request's command, so DONE is not believed before
+   READ_LAG_S after that; nor before `doubted_until_s`, where the caller has reason to doubt
+   (AWS's own update of the server may be under way).
 
 This module knows no client and no event; the time is passed in.
 """
@@ -43,21 +43,16 @@ class Progress:
     uncertain: bool = False
     refusal: str = ""
     looks: int = 0
-    # When an earlier request gave a command whose effect nobody saw, and when any.
+    # When an earlier request gave a command, and whether nobody saw what came of it.
     earlier_at_s: float = 0
-    moved_at_s: float = 0
+    earlier_unseen: bool = False
 
-    @property
-    def unseen_at_s(self) -> float:
-        """Return when the command was given whose effect nobody saw yet, 0 if there is none."""
-        unseen = self.command and (self.uncertain or self.last is self.commanded_in)
-        return self.commanded_at_s if unseen else self.earlier_at_s
-
-    def after_it(self) -> "Progress":
-        """Return what the next request has to know of it."""
-        return Progress(
-            earlier_at_s=self.unseen_at_s, moved_at_s=self.commanded_at_s or self.moved_at_s
-        )
+    def next(self) -> "Progress":
+        """Return how far a request is that begins after this one."""
+        if not self.command:
+            return Progress(earlier_at_s=self.earlier_at_s, earlier_unseen=self.earlier_unseen)
+        unseen = self.uncertain or self.last is self.commanded_in
+        return Progress(earlier_at_s=self.commanded_at_s, earlier_unseen=unseen)
 
     def seen(self, observed: State, now_s: float) -> "Progress":
         """Return it after a look."""
@@ -65,7 +60,7 @@ class Progress:
         if self.command and observed is _SHOWS[self.command]:
             after = replace(after, refusal="")
         if now_s >= self.earlier_at_s + QUIET_S:
-            after = replace(after, earlier_at_s=0)
+            after = replace(after, earlier_unseen=False)
         if self.uncertain and observed is not self.commanded_in:
             return replace(after, uncertain=False)
         if (
@@ -84,11 +79,12 @@ class Progress:
 
     def step(self, desired: State, now_s: float, doubted_until_s: float = 0) -> Step:
         """Decide what to do after the last look."""
-        if self.last is None or self.earlier_at_s:
+        if self.last is None or self.earlier_unseen:
             return Step.WAIT
         step = next_step(desired, self.last, self.commanded_in)
         if step is Step.DONE:
-            return Step.WAIT if now_s < max(doubted_until_s, self.moved_at_s + READ_LAG_S) else step
+            believed_s = max(doubted_until_s, self.earlier_at_s + READ_LAG_S)
+            return Step.WAIT if now_s < believed_s else step
         if step is Step.DOUBT or self.refusal:
             believed_s = self.commanded_at_s + (QUIET_S if self.uncertain else READ_LAG_S)
             return Step.WAIT if now_s < believed_s else Step.FAILED

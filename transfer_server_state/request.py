@@ -88,7 +88,9 @@ class Request:
             physical_id=given if given and isinstance(given, str) else NOT_CREATED,
             identity=identity,
             undoes=before if old and knows and before != server_id else "",
-            doubted=knows and declaration.moves(old, event.get("ResourceProperties")),
+            doubted=old is not None
+            and knows
+            and declaration.moves(old, event.get("ResourceProperties")),
         )
 
     @property

@@ -21,7 +21,7 @@ _TOMBSTONE_S = 30 * 24 * 3600
 class Row:
     """One declared server; times are seconds since the epoch, and without a version it is new.
 
-    `undone`: when whom who did not have it released it. `found`: the stable state before its owner first declared it. `held`: whether the owner was
+    `found`: the stable state before its owner first declared it. `held`: whether the owner was
     ever answered SUCCESS. `restoring`: the state that a deletion owes. `released`: a tombstone.
     """
 
@@ -33,7 +33,6 @@ class Row:
     sent_at: float = 0.0
     declared_at: float = 0.0
     past: tuple[str, ...] = ()
-    undone: tuple[str, ...] = ()
     progress: Progress = field(default_factory=Progress)
     answer: Mapping[str, Any] | None = None
     held: bool = False
@@ -61,18 +60,9 @@ class Row:
         releasing = self.released or self.restoring is not None
         return (
             request.digest in self.past
-            or any(_undoes(undone, request) for undone in self.undone)
             or request.sent_s < self.sent_at
             or (tie and releasing and not request.releases)
         )
-
-    def touched(self, request: Request) -> Self:
-        """Return it with the release by one who does not have it: what it sent before comes late.
-
-        Whatever claim of its own is under way fails by that.
-        """
-        undone = (*self.undone, f"{request.sent_s} {request.owner}")
-        return replace(self, undone=undone[-_PAST:])
 
     def claimed(self, request: Request, **changes: Any) -> Self:
         """Return it with the request at work; what an earlier one set in motion is kept."""
@@ -82,7 +72,7 @@ class Row:
             request=request.digest,
             sent_at=request.sent_s,
             past=past[-_PAST:],
-            progress=self.progress.after_it(),
+            progress=self.progress.next(),
             answer=None,
             released=False,
             expires_at=0,
@@ -121,8 +111,3 @@ class Row:
             released=True,
             expires_at=int(self.sent_at) + _TOMBSTONE_S,
         )
-
-
-def _undoes(undone: str, request: Request) -> bool:
-    sent_s, _, owner = undone.partition(" ")
-    return owner == str(request.owner) and request.sent_s <= float(sent_s)

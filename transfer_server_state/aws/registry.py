@@ -59,18 +59,18 @@ class Registry:
 
 
 class Unremembered(Registry):
-    """The registry of a deletion that cannot reach the table: it knows the row as last read."""
+    """The registry of a deletion that cannot reach the table: it keeps its own row, no more."""
 
     def __init__(self, row: Row) -> None:
-        self._last = row
+        self._row = row
 
-    def read(self, server_id: str) -> Row:  # noqa: ARG002 - there is one
-        """Return that row."""
-        return self._last
+    def read(self, server_id: str) -> Row:  # noqa: ARG002 - there is but one
+        """Return the row."""
+        return self._row
 
     def write(self, row: Row) -> Row:
-        """Keep it for as long as the deletion lasts."""
-        self._last = row
+        """Keep it."""
+        self._row = row
         return row
 
 
@@ -113,7 +113,6 @@ _READ: dict[str, Callable[[str], Any]] = {
     "sent_at": float,
     "declared_at": float,
     "past": lambda text: tuple(json.loads(text)),
-    "undone": lambda text: tuple(json.loads(text)),
     "progress": _progress,
     "answer": json.loads,
     "held": lambda text: text == "1",

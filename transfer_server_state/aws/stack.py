@@ -11,7 +11,6 @@ from transfer_server_state.aws.client import Aws, RefusedError
 from transfer_server_state.identity import Identity
 from transfer_server_state.request import Owner
 
-_BEGUN = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 _AT_REST = {
     f"{operation}_COMPLETE"
     for operation in ("CREATE", "UPDATE", "UPDATE_ROLLBACK", "ROLLBACK", "DELETE")
@@ -29,18 +28,21 @@ class Stacks:
     def undoes(self, owner: Owner, declared_at: float = 0) -> bool:
         """Tell whether its stack undoes what the owner declared, at that time if that is known.
 
-        It does while it rolls back, and where that failed, when it is deleted after.
+        It does while it rolls back; where that failed, or there was none, when it is deleted.
         """
         stack = self._describe(owner.stack_id)
         # A nested stack made by a deployment is deleted, not rolled back, when that one fails.
         while stack["StackStatus"].startswith("DELETE_") and "ParentId" in stack:
             stack = self._describe(stack["ParentId"])
         status = stack["StackStatus"]
-        if not status.startswith("DELETE_"):
-            return "ROLLBACK" in status and status.endswith("_IN_PROGRESS")
-        # With OnFailure: DELETE there is no rollback, only a deletion that says why.
-        why = stack.get("StackStatusReason") or ""
-        return "failed to create" in why or self._follows_failure(stack["StackId"], declared_at)
+        if status.startswith("DELETE_"):
+            return self._was_incomplete(stack["StackId"], declared_at)
+        return "ROLLBACK" in status and status.endswith("_IN_PROGRESS")
+
+    def goes_forward(self, owner: Owner) -> bool:
+        """Tell whether its stack is at work on what was asked of it."""
+        status = self._describe(owner.stack_id)["StackStatus"]
+        return status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 
     def has(self, owner: Owner, server_id: str) -> bool:
         """Tell whether an owner has a server, or its stack is at work, so that it may."""
@@ -59,18 +61,16 @@ class Stacks:
         same = one.stack_id == other.stack_id
         return same or self._root(one.stack_id) == self._root(other.stack_id)
 
-    def _follows_failure(self, stack_id: str, declared_at: float) -> bool:
-        """Tell whether a deletion follows what failed: a rollback of what declared a server.
-
-        Or a creation: a stack that never was complete has declared nothing for good.
-        """
-        events = (e for e in self._events(stack_id) if not e["ResourceStatus"].startswith("DELETE"))
-        last = next(events, {}).get("ResourceStatus", "")
-        if not last.endswith("ROLLBACK_FAILED"):
-            return last in {"CREATE_IN_PROGRESS", "CREATE_FAILED"}
-        began = (e["Timestamp"].timestamp() for e in events if e["ResourceStatus"] in _BEGUN)
-        # Of the declaration, only the second is known.
-        return next(began, declared_at + 2) <= declared_at + 1
+    def _was_incomplete(self, stack_id: str, declared_at: float) -> bool:
+        """Tell whether what is deleted was not complete, since an operation that declared this."""
+        for event in self._events(stack_id):
+            status = event["ResourceStatus"]
+            if status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+                # Of the declaration, only the second is known.
+                return bool(event["Timestamp"].timestamp() <= declared_at + 1)
+            if "COMPLETE" in status:
+                return False
+        return False
 
     def _events(self, stack_id: str) -> Iterator[dict[str, Any]]:
         """Return the events of the stack itself, the newest first, as far as it is worth it."""
