@@ -16,23 +16,41 @@ from tests.simulation.stack import NEVER_S, Request
 from tests.simulation.transfer import Command, Server
 from tests.simulation.world import World
 from transfer_server_state.identity import Identity
-from transfer_server_state.machine import STABLE, UNDER_WAY, State, Step
+from transfer_server_state.machine import STABLE, State, Step
+from transfer_server_state.outcome import STANDS, Outcome
 from transfer_server_state.progress import LEAVES_WITHIN_S, READ_LAG_S
 
+_UNDER_WAY = {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}
 TARGET = {Step.START: State.ONLINE, Step.STOP: State.OFFLINE}
 # How long a command that AWS puts off may go by what was seen before it.
 _GOES_BY_A_LOOK_S = 60 + LEAVES_WITHIN_S + READ_LAG_S + 20
-_REASON = re.compile(
-    r"(?P<server>s-\w+) (is (?P<last>[A-Z_]+)|was not seen)(, wanted (?P<wanted>\w+))?"
-    r"(, after (?P<command>\w+))?, \d+ s(: .+?)?\.( .+)?",
-    re.DOTALL,
-)
-_LEFT = re.compile(r"(s-\w+) (is left as it is|may have to be restored).*", re.DOTALL)
-_GONE = re.compile(r"(s-\w+) does not exist.*", re.DOTALL)
-_RIVAL = re.compile(r"(s-\w+) is declared by (\S+), so .*", re.DOTALL)
-_SUPERSEDED = re.compile(r"A newer request for (s-\w+) came.*", re.DOTALL)
 _SAID_ONCE = ("Status", "PhysicalResourceId", "Data")
-_EXPIRED = re.compile(r"The request for (s-\w+) came \d+ s after it was sent.*", re.DOTALL)
+# What of a Reason is looked at.
+_FIELDS = {
+    "server": r"(?P<server>s-\w+)",
+    "is_so": r"(is (?P<last>[A-Z_]+)|was not seen)",
+    "wanted": r"(, wanted (?P<wanted>\w+))?",
+    "after": r"(, after (?P<command>\w+))?",
+    "waited": r"\d+ s",
+    "owner": r"(?P<owner>\S+)",
+    "mine": r"\S+",
+    "problem": r".+",
+}
+
+
+def _said(outcome: Outcome) -> re.Pattern[str]:
+    stands = re.escape(STANDS[outcome])
+    stands = re.sub(r"\\\{(\w+)\\\}", lambda field: _FIELDS[field[1]], stands)
+    return re.compile(rf"{stands}(: .+?)?\.( .+)?", re.DOTALL)
+
+
+_SAID = {outcome: _said(outcome) for outcome in Outcome}
+
+
+def says(answer: dict[str, Any], *outcomes: Outcome) -> re.Match[str] | None:
+    """Return how an answer's Reason says that a request ended so, if it does."""
+    matches = (_SAID[outcome].fullmatch(answer["Reason"]) for outcome in outcomes)
+    return next((match for match in matches if match), None)
 
 
 def answered_in_time(world: World) -> Iterator[str]:
@@ -74,16 +92,16 @@ def _untrue(
     elif _is_left(answer):
         if not releases and not (succeeded and request.operation.rolls_back):
             yield "leaves the server as it is"
-    elif _GONE.fullmatch(reason):
+    elif says(answer, Outcome.GONE):
         if server.gone_s > at_s and not limits.was_told_gone(request):
             yield "was told of the server by nobody"
-    elif rival := _RIVAL.fullmatch(reason):
-        if succeeded or not any(_is_named(other, rival[2], server) for other in world.requests):
+    elif rival := says(answer, Outcome.RIVAL):
+        if succeeded or not any(_is_named(r, rival["owner"], server) for r in world.requests):
             yield "names a rival that is none"
-    elif _SUPERSEDED.fullmatch(reason):
+    elif says(answer, Outcome.SUPERSEDED):
         if not any(_touches(r, server) for r in world.requests if r.sent_s >= request.sent_s - 1):
             yield "was superseded by nobody"
-    elif _EXPIRED.fullmatch(reason):
+    elif says(answer, Outcome.EXPIRED):
         if at_s < request.due_s - 3:
             yield "is in time"
     else:
@@ -94,7 +112,8 @@ def _untrue_sight(
     request: Request, invocation: Invocation, answer: dict[str, Any], at_s: float
 ) -> Iterator[str]:
     """Find out whether what was last seen is told as it was, and is what was wanted."""
-    told = _REASON.fullmatch(answer["Reason"])
+    succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
+    told = says(answer, Outcome.DONE if succeeded else Outcome.FAILED)
     if told is None:
         yield "tells nothing"
         return
@@ -107,7 +126,6 @@ def _untrue_sight(
         last = {state for i in request.invocations for _, read, state in i.reads if read is server}
     if told["last"] not in last and not (told["last"] is None and not invocation.reads):
         yield f"saw {last} last"
-    succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
     if succeeded and not releases and told["last"] != request.wanted:
         yield "succeeds without what was wanted"
     if not succeeded and not told["wanted"]:
@@ -160,8 +178,7 @@ def one_answer(world: World) -> Iterator[str]:
 
 def _is_late(answer: dict[str, Any]) -> bool:
     """Tell whether an answer says that the request comes too late; a newer one knows the rest."""
-    reason = answer["Reason"]
-    return bool(_SUPERSEDED.fullmatch(reason) or _EXPIRED.fullmatch(reason))
+    return bool(says(answer, Outcome.SUPERSEDED, Outcome.EXPIRED))
 
 
 def stable_identity(world: World) -> Iterator[str]:
@@ -189,7 +206,7 @@ def _has_commanded(request: Request, before_s: float) -> bool:
 
 
 def _is_left(answer: dict[str, Any]) -> bool:
-    return bool(_LEFT.fullmatch(answer["Reason"]))
+    return bool(says(answer, Outcome.RETAINED, Outcome.UNKNOWN))
 
 
 def one_command(world: World) -> Iterator[str]:
@@ -213,7 +230,7 @@ def _needless(invocation: Invocation, command: Command) -> Iterator[str]:
     if command.observed in (None, target, State.STARTING, State.STOPPING):
         yield f"{invocation} gives {command.step} to a server seen {command.observed}"
     found_for_s = command.at_s - command.found_since_s
-    if command.found in (target, UNDER_WAY[target]) and found_for_s > _GOES_BY_A_LOOK_S:
+    if command.found in (target, _UNDER_WAY[target]) and found_for_s > _GOES_BY_A_LOOK_S:
         yield f"{invocation} gives {command.step} to a server {command.found} for {found_for_s} s"
 
 

@@ -127,7 +127,7 @@ def nobody_can_tell(request: Request) -> bool:
     It tries for two minutes, or for as long as it has time, and leaves the server as it is.
     """
     return any(
-        "may have to be restored" in answer["Reason"]
+        "nobody could tell" in answer["Reason"]
         for i in request.invocations
         for _, _, answer in i.answers
     )
