@@ -140,7 +140,7 @@ def _check(event: Mapping[str, Any]) -> None:
     if event.get("RequestType") not in _KINDS:
         problem = f"RequestType: expected one of {', '.join(_KINDS)}"
     if problem:
-        raise NotARequestError(f"No custom-resource request of CloudFormation: {problem}.")
+        raise NotARequestError(f"This is no custom-resource request of CloudFormation: {problem}.")
 
 
 handler = Provider().handle

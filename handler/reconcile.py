@@ -207,10 +207,11 @@ class Reconciliation:
         return None
 
     def _answer(self, outcome: Outcome, row: Row) -> Answer:
+        mine = row.request == self._request.digest
         return report.answer(
             self._request,
             outcome,
-            row,
+            row if mine else replace(row, progress=Progress()),
             now_s=self._now(),
             arn=self._server.arn,
             problem=self._problem,

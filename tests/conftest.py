@@ -4,10 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.emulator import Emulator
 from tests.fakes.account import REGION, TABLE, Account
-from tests.fakes.clock import Clock
-from tests.fakes.response_store import ResponseStore
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +18,5 @@ def _nobody_s_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    clock = Clock()
-    with Emulator(now=clock.now, sleep=clock.sleep) as emulator, ResponseStore() as store:
-        account = Account(emulator, store, clock)
+    with Account().open() as account:
         yield account
-        account.transfer.close()

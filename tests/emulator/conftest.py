@@ -9,7 +9,8 @@ from botocore.config import Config
 
 from local.emulator import Emulator
 from tests.emulator.raw import Wire
-from tests.lab import REGION, Clock
+from tests.fakes.account import REGION
+from tests.fakes.clock import Clock
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local.emulator import Emulator, State
 from tests.emulator.raw import Wire
-from tests.lab import NO_SERVER, Clock
+from tests.fakes.account import NO_SERVER
+from tests.fakes.clock import Clock
 
 # Command, state in which it is given, then what lenient and strict settings make of it:
 # the states that follow, or None where the command is refused.

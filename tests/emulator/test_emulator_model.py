@@ -16,7 +16,7 @@ from botocore.loaders import Loader
 from local.emulator import Emulator
 from local.emulator.operations import OPERATIONS as IMPLEMENTED
 from tests.emulator.raw import Wire
-from tests.lab import NO_SERVER, REGION
+from tests.fakes.account import NO_SERVER, REGION
 
 MODEL = Loader().load_service_model("transfer", "service-2")
 SHAPES = MODEL["shapes"]

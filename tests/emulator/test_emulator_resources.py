@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from local.emulator import Emulator
 from tests.emulator.raw import Wire
-from tests.lab import NO_SERVER, REGION, Clock
+from tests.fakes.account import NO_SERVER, REGION
+from tests.fakes.clock import Clock
 
 ROLE = "arn:aws:iam::000000000000:role/sftp"
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from local.emulator import Emulator, Fault, Settings, SettingsError, State, Throttle
 from tests.emulator.raw import Wire
-from tests.lab import NO_SERVER, Clock
+from tests.fakes.account import NO_SERVER
+from tests.fakes.clock import Clock
 
 EVERYTHING: dict[str, Any] = {
     "start_s": 1,

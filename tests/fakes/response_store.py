@@ -1,4 +1,4 @@
-"""Where the answers go: a real HTTP server that keeps them."""
+"""Where the answers go."""
 
 import json
 from collections import deque
@@ -8,19 +8,34 @@ from typing import Any, Self
 
 
 class ResponseStore:
-    """A real HTTP server that keeps what is PUT to it."""
+    """Keeps what is PUT to it, with its URL; answers these statuses first, then 200."""
 
     def __init__(self) -> None:
-        self.puts: list[tuple[str, dict[str, str], bytes]] = []
+        self.puts: list[tuple[str, bytes]] = []
         self.statuses: deque[int] = deque()
+
+    def put(self, url: str, body: bytes) -> int:
+        self.puts.append((url, body))
+        return self.statuses.popleft() if self.statuses else 200
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, body in self.puts]
+
+
+class HttpResponseStore(ResponseStore):
+    """A real HTTP server that keeps what is PUT to it; a status of 0 hangs up unanswered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers: list[dict[str, str]] = []
         store = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_PUT(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                store.puts.append((self.path, dict(self.headers), body))
-                status = store.statuses.popleft() if store.statuses else 200
-                if status:
+                store.headers.append(dict(self.headers))
+                if status := store.put(self.path, body):
                     self.send_response(status)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
@@ -30,7 +45,7 @@ class ResponseStore:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self.host = f"127.0.0.1:{self._server.server_port}"
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -40,7 +55,3 @@ class ResponseStore:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-
-    @property
-    def answers(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for _, _, body in self.puts]

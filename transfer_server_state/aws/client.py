@@ -19,23 +19,13 @@ from transfer_server_state.words import printable
 
 # Nothing repeats below us: the loop has the deadline, and counts the commands.
 CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
-# As botocore has them (retries/standard.py); a test compares.
+# As botocore's retries have them, but for LimitExceededException, which is of a quota and stays.
 THROTTLED = {
-    "BandwidthLimitExceeded",
-    "EC2ThrottledException",
-    "LimitExceededException",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
-} - {"LimitExceededException"}  # which is of a quota, and does not pass
+    "BandwidthLimitExceeded", "EC2ThrottledException", "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled",
+    "RequestThrottledException", "SlowDown", "ThrottledException", "Throttling",
+    "ThrottlingException", "TooManyRequestsException", "TransactionInProgressException",
+}  # fmt: skip
 TRANSIENT = {"RequestTimeout", "RequestTimeoutException", "InternalError"}
 _PASSING_STATUSES = {408, 429}
 # The server may not be ready for a command yet, even when it is ONLINE.
