@@ -113,7 +113,8 @@ class Reconciliation:
             return self._end(Outcome.DONE)
         if step is Step.FAILED:
             return self._end(Outcome.REFUSED if self._progress.refusal else Outcome.FAILED)
-        if step in COMMANDS and self._now() < self._request.deadline_s:
+        self._put_off = step if step in COMMANDS else None
+        if self._put_off and self._now() < self._request.deadline_s:
             self._command(step)
         return None
 
@@ -155,8 +156,7 @@ class Reconciliation:
 
     def _command(self, step: Step) -> None:
         """Write the command down, then give it."""
-        before, self._put_off = self._progress, step
-        intended = before.intended(step, self._now())
+        intended = self._progress.intended(step, self._now())
         self._row = self._registry.write(self._row.with_progress(intended))
         self._checked_at_s = self._now()
         try:
@@ -192,7 +192,7 @@ class Reconciliation:
         try:
             return self._end(outcome)
         except (UnavailableError, ConflictError):
-            return self._answer(outcome, self._row)
+            return self._answer(outcome, self._row.with_progress(self._progress))
 
     def _pass_on(self) -> Answer | None:
         """Have another invocation go on from what was written down."""
@@ -220,7 +220,7 @@ class Reconciliation:
     def _succeed(self) -> None:
         """Forget what failed before, and look again when it is worth it."""
         self._failing_since_s = self._refused_since_s = self._backoff_s = 0
-        if not self._progress.uncertain:
+        if not (self._progress.uncertain or self._put_off):
             self._problem = ""
         since_s = self._now() - (self._progress.commanded_at_s or self._began_s)
         moves = self._progress.command is not None and self._progress.last is not self._row.target
