@@ -150,18 +150,3 @@ def test_stacks_belong_together_that_are_one_or_have_one_root() -> None:
     assert known.belong_together(one, Owner(sibling, "State"))
     assert known.belong_together(one, Owner(PARENT, "State"))
     assert not known.belong_together(one, OWNER)
-
-
-@pytest.mark.parametrize(
-    ("status", "forward"),
-    [
-        ("CREATE_IN_PROGRESS", True),
-        ("UPDATE_IN_PROGRESS", True),
-        ("ROLLBACK_IN_PROGRESS", False),
-        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False),
-        ("DELETE_IN_PROGRESS", False),
-        ("CREATE_COMPLETE", False),
-    ],
-)
-def test_a_stack_goes_forward_while_it_does_what_was_asked(status: str, *, forward: bool) -> None:
-    assert stacks(in_status(status)).goes_forward(OWNER) is forward
