@@ -296,20 +296,12 @@ def deletable(world: World) -> Iterator[str]:
         for at_s, invocation, answer in answers(request):
             if request.kind != "Delete" or answer["Status"] == "SUCCESS" or at_s > request.over_s:
                 continue
-            server = request.spec.server
-            reads = [
-                read
-                for i in request.invocations
-                for read in i.reads
-                if read[1] is server and read[0] < at_s
-            ]
-            last = max(reads, default=(0.0, server, None), key=lambda read: read[0])
-            first_s = min((read[0] for read in reads), default=0.0)
+            told = says(answer, Outcome.FAILED)
             if not _owes(world, request):
                 yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
             elif says(answer, Outcome.GONE):
                 yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-            elif reads and last[2] is request.wanted and last[0] > first_s + 2 * READ_LAG_S:
+            elif told and told["last"] == told["wanted"] and not limits.timeout_is_short(request):
                 yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
 
 
