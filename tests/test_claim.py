@@ -91,8 +91,8 @@ def test_a_living_rival_s_server_is_refused() -> None:
 
 
 def test_a_rival_whose_stack_is_at_work_is_no_gone_one() -> None:
-    at_work = {"status": "DELETE_IN_PROGRESS", "resources": {}}
-    assert claimed(UPDATE, RIVALS, **at_work) is Outcome.RIVAL
+    at_work = claimed(UPDATE, RIVALS, status="DELETE_IN_PROGRESS", resources={})
+    assert at_work is Outcome.RIVAL
 
 
 def test_no_rivalry_blocks_a_rollback() -> None:

@@ -71,6 +71,6 @@ def test_no_permission_is_for_everything() -> None:
 
 def test_imports_run_one_way() -> None:
     """In a process of its own: the linter disables the loggers that there are."""
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert linted.returncode == 0, linted.stdout + linted.stderr

@@ -78,18 +78,18 @@ def test_the_deletion_of_a_stack_leaves_what_an_earlier_operation_declared(
     assert deleted.undoes(OWNER, declared_at) is undoes
 
 
-def test_only_the_stack_s_own_events_count() -> None:
-    """A resource of the stack is at work in events of the same statuses."""
-    cloudformation = api("CREATE_IN_PROGRESS", "ROLLBACK_FAILED", "DELETE_IN_PROGRESS")
-    describe = cloudformation.describe_stack_events
+class WithResources(CloudFormation):
+    """Its resources are at work in events of the same statuses."""
 
-    def with_resources(**asked: str) -> dict[str, Any]:
-        page = describe(**asked)
+    def describe_stack_events(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        page = super().describe_stack_events(StackName, NextToken)
         event = {"PhysicalResourceId": "x", "ResourceStatus": "CREATE_COMPLETE"}
         return page | {"StackEvents": [event, *page["StackEvents"], event]}
 
-    cloudformation.describe_stack_events = with_resources  # type: ignore[method-assign]
-    assert stacks(cloudformation).undoes(OWNER, declared_at=1_030)
+
+def test_only_the_stack_s_own_events_count() -> None:
+    stack = api("CREATE_IN_PROGRESS", "ROLLBACK_FAILED", "DELETE_IN_PROGRESS").stacks[NESTED]
+    assert stacks(WithResources(stack)).undoes(OWNER, declared_at=1_030)
 
 
 def test_a_deletion_looks_back_ten_pages_and_no_further() -> None:
