@@ -172,8 +172,26 @@ def test_what_was_released_before_is_not_restored_again() -> None:
 
 
 def test_the_row_of_another_is_left_to_it() -> None:
+    """But its version goes up, so that a claim which is under way fails."""
     left = claimed(replace(DELETE, identity=None, restores=True), RIVALS, "ROLLBACK_IN_PROGRESS")
-    assert (left.owner, left.request, left.restoring) == (RIVAL, "old", None)
+    assert left == replace(RIVALS, given_up={str(OWNER): 2_000})
+
+
+@pytest.mark.parametrize(("sent_s", "late"), [(1_999, True), (2_000, True), (2_001, False)])
+def test_what_was_given_up_no_earlier_request_of_its_owner_claims(
+    sent_s: float, *, late: bool
+) -> None:
+    tomb = claimed(DELETE, RIVALS).buried()
+    decided = claimed(replace(CREATE, sent_s=sent_s), tomb)
+    assert (decided is Outcome.SUPERSEDED) is late
+    assert claimed(replace(CREATE, owner=RIVAL, sent_s=1_500), tomb).request == "new"
+
+
+def test_of_those_who_gave_up_the_last_eight_are_remembered() -> None:
+    row = RIVALS
+    for number in range(10):
+        row = claimed(replace(DELETE, owner=Owner(STACK, str(number))), row)
+    assert [Owner.parse(owner).logical_id for owner in row.given_up] == list("23456789")
 
 
 # Too late

@@ -9,8 +9,10 @@ from typing import Any
 import botocore.session
 from cfnlint.decode import decode_str
 
+from transfer_server_state.aws.client import _Loader
+
 ROOT = Path(__file__).parent.parent
-CODE = [
+PACKED = [
     path for name in ("handler", "transfer_server_state") for path in (ROOT / name).rglob("*.py")
 ]
 SERVICES = ("cloudformation", "dynamodb", "lambda", "transfer")
@@ -19,7 +21,7 @@ LAMBDA_S_OWN = {"sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"}
 
 
 def actions_in_code() -> set[str]:
-    """Find the operations that the code names, as the actions that permit them."""
+    """Find the operations that the function's code names, as the actions that permit them."""
     session = botocore.session.get_session()
     operations = {
         operation: f"{service}:{operation}"
@@ -30,14 +32,15 @@ def actions_in_code() -> set[str]:
     operations["Invoke"] = "lambda:InvokeFunction"
     return {
         operations[node.value]
-        for path in CODE
+        for path in PACKED
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and node.value in operations
     }
 
 
-def test_every_service_that_a_client_is_made_for_is_called() -> None:
-    assert {action.partition(":")[0] for action in actions_in_code()} == set(SERVICES)
+def test_a_client_can_be_made_for_exactly_the_services_that_are_called() -> None:
+    called = {action.partition(":")[0] for action in actions_in_code()}
+    assert called == set(_Loader().list_available_services("service-2")) == set(SERVICES)
 
 
 def statements() -> list[dict[str, Any]]:
@@ -65,12 +68,23 @@ def test_the_role_permits_exactly_what_the_code_calls() -> None:
 
 def test_no_permission_is_for_everything() -> None:
     resources = [statement["Resource"] for statement in statements()]
-    assert len(resources) >= 5
+    assert len(resources) >= 6
     assert "*" not in resources
 
 
+def test_a_function_may_go_on_under_an_alias_or_a_version_too() -> None:
+    (invoke,) = (s for s in statements() if s["Action"] == "lambda:InvokeFunction")
+    assert invoke["Resource"] == [
+        {"Fn::GetAtt": ["Provider", "Arn"]},
+        {"Fn::Sub": "${Provider.Arn}:*"},
+    ]
+
+
 def test_imports_run_one_way() -> None:
-    """In a process of its own: the linter disables the loggers that there are."""
-    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
-    assert linted.returncode == 0, linted.stdout + linted.stderr
+    # In a process of its own: it sets up logging anew, which disables the loggers that exist.
+    code = (
+        "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ran.returncode == 0, ran.stdout
