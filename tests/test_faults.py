@@ -39,8 +39,7 @@ WANTED = {"Create": OFFLINE, "Update": ONLINE, "Delete": ONLINE}
 TIMEOUT_S, LONG_S = 240, 480
 GRACE_S = 30
 ADVICE = re.compile(
-    r"([Dd]eploy again|[Dd]elete again, or retain the resource)"
-    r"( when AWS answers| once it has settled, or raise ServiceTimeout)?\.$"
+    r"(deploy again|delete again, or retain the resource)(, or raise ServiceTimeout)?\.$"
     r"|Check ServerId: .*\.$"
 )
 

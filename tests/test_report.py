@@ -60,9 +60,9 @@ def told(
         ),
         (
             Outcome.TIMED_OUT,
-            f"{STANDS}. Deploy again once it has settled, or raise ServiceTimeout.",
+            f"{STANDS}. Once it has settled, deploy again, or raise ServiceTimeout.",
         ),
-        (Outcome.UNANSWERED, f"{STANDS}. Deploy again when AWS answers."),
+        (Outcome.UNANSWERED, f"{STANDS}. When AWS answers, deploy again."),
         (Outcome.REFUSED, f"{STANDS}. Mend what AWS names, then deploy again."),
         (
             Outcome.DENIED,
@@ -85,7 +85,7 @@ def told(
         (
             Outcome.EXPIRED,
             f"The request for {SERVER} came 12 s after it was sent, too late. Nothing was done. "
-            "Deploy again if it is still wanted.",
+            "If it is still wanted, deploy again.",
         ),
         (
             Outcome.NOT_CONTINUED,
@@ -119,7 +119,7 @@ def test_a_server_that_was_not_seen_has_no_state_and_no_attributes() -> None:
 def test_more_time_is_not_advised_where_there_is_no_more() -> None:
     longest = replace(CREATE, timeout_s=3_600)
     assert told(Outcome.TIMED_OUT, longest).reason == (
-        f"{STANDS}. Deploy again once it has settled."
+        f"{STANDS}. Once it has settled, deploy again."
     )
 
 
@@ -127,8 +127,8 @@ def test_more_time_is_not_advised_where_there_is_no_more() -> None:
     ("outcome", "advice"),
     [
         (Outcome.FAILED, "ask AWS Support, then delete again, or retain the resource."),
-        (Outcome.TIMED_OUT, ". Delete again, or retain the resource once it has settled, or "),
-        (Outcome.UNANSWERED, ". Delete again, or retain the resource when AWS answers."),
+        (Outcome.TIMED_OUT, ". Once it has settled, delete again, or retain the resource, or "),
+        (Outcome.UNANSWERED, ". When AWS answers, delete again, or retain the resource."),
         (Outcome.REFUSED, "Mend what AWS names, then delete again, or retain the resource."),
         (Outcome.DENIED, "or where AWS says, then delete again, or retain the resource."),
         (Outcome.NOT_CONTINUED, "Mend that, then delete again, or retain the resource."),
