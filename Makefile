@@ -34,7 +34,7 @@ mutants: setup ## break handler/ in every small way, and see whether a test noti
 simulate: setup ## SEEDS=N histories on its worst days, or a trace of one: SEED=n
 	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
 
-bench: setup ## measure it beside what one would pick instead; about four minutes
+bench: setup ## measure it beside what one would pick instead; about six minutes
 	@$(BIN)/python -m benchmarks
 
 docs: setup ## the README's reference, from the code that it describes

@@ -73,12 +73,18 @@ class Reconciliation:
 
     def run(self) -> Answer | None:
         """Return the answer, or None if another invocation goes on."""
-        while (answer := self._attempt()) is None:
-            pause_s = min(self._pause_s, max(0, self._request.deadline_s - self._now()))
-            if self._now() + pause_s > self._means.until_s:
-                return self._pass_on()
-            self._means.clock.sleep(pause_s)
-        return answer
+        while True:
+            try:
+                if answer := self._attempt():
+                    return answer
+                pause_s = min(self._pause_s, max(0, self._request.deadline_s - self._now()))
+                if self._now() + pause_s > self._means.until_s:
+                    return self._pass_on()
+                self._means.clock.sleep(pause_s)
+            except ConflictError:
+                # What somebody else wrote decides, from the start.
+                self._is_current, self._put_off = False, None
+                self._means.clock.sleep(pacing.FIRST_S)
 
     def _attempt(self) -> Answer | None:
         """Take a step; what fails on the way is tried again, or ends the request."""
@@ -86,10 +92,6 @@ class Reconciliation:
             if answer := self._step():
                 return answer
             self._succeed()
-        except ConflictError:
-            # What somebody else wrote decides, from the start.
-            self._is_current, self._put_off = False, None
-            self._pause_s = pacing.FIRST_S
         except UnavailableError as error:
             self._fail(error)
         except RefusedError as error:
@@ -134,8 +136,9 @@ class Reconciliation:
             return Answer(**row.answer)
         # Of a URL without a date, the row knows when it first came.
         self._request = replace(self._request, sent_s=row.sent_at)
-        self._row, self._progress, self._is_current = row, row.progress, True
-        self._checked_at_s = self._now()
+        if not self._progress.last or self._progress.commanded_at_s != row.progress.commanded_at_s:
+            self._progress = row.progress
+        self._row, self._is_current, self._checked_at_s = row, True, self._now()
         return None
 
     def _check(self) -> None:
@@ -189,10 +192,10 @@ class Reconciliation:
         if self._row.request != self._request.digest:
             unread = Outcome.UNKNOWN if self._request.releases else outcome
             return self._answer(unread, self._row)
-        try:
-            return self._end(outcome)
-        except (UnavailableError, ConflictError):
-            return self._answer(outcome, self._row.with_progress(self._progress))
+        with suppress(UnavailableError, RefusedError):
+            # A repeated delivery may have answered meanwhile.
+            return (None if self._is_current else self._claim()) or self._end(outcome)
+        return self._answer(outcome, self._row.with_progress(self._progress))
 
     def _pass_on(self) -> Answer | None:
         """Have another invocation go on from what was written down."""
