@@ -139,6 +139,7 @@ class Reconciliation:
             return Answer(**row.answer)
         # Of a URL without a date, the row knows when it first came.
         self._request = replace(self._request, sent_s=row.sent_at)
+        # What it saw since the same command, it knows better than the row.
         if not self._progress.last or self._progress.commanded_at_s != row.progress.commanded_at_s:
             self._progress = row.progress
         self._row, self._is_current, self._checked_at_s = row, True, self._now()

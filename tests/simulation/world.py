@@ -118,7 +118,7 @@ class World:
     """Everything around the handler, and the record of what happened."""
 
     def __init__(self, seed: int, provider: Callable[..., Provider] = Provider) -> None:
-        self.rng = random.Random(seed)  # noqa: S311 - a history is to be repeated
+        self.rng = random.Random(seed)
         self.knobs = Knobs.draw(self.rng)
         self.clock = Clock()
         self.events: list[tuple[float, object, str, tuple[object, ...]]] = []
