@@ -260,25 +260,29 @@ def _undoes(operation: Operation) -> bool:
 
 
 def _excused(world: World, operation: Operation, server: Server) -> bool:
-    first = operation.first()
-    exempt = (limits.could_not_undo, limits.nobody_can_tell, limits.sending_is_unknown)
-    mine = [r for o in operation.line() for r in o.requests if _touches(r, server)]
+    first, line = operation.first(), operation.line()
+    touching = [r for r in world.requests if r.sent_s < NEVER_S and _touches(r, server)]
+    mine = [r for r in touching if r.operation in line]
     others = (
-        r for r in world.requests
-        if r.deployment is not operation.deployment and _touches(r, server)
-    )  # fmt: skip
+        command
+        for invocation, command in server.commands
+        if invocation.request.deployment is not operation.deployment
+    )
     # A resource that had drifted is brought back to what it declared.
     found = STABLE[first.found[server.server_id]]
-    drifted = any(spec.server is server and spec.desired is not found for spec in first.before.values())
+    declared = [spec for spec in first.before.values() if spec.server is server]
+    # What an earlier deletion still owes, a later one restores.
+    owing = (r for r in touching if r.sent_s <= operation.ended_s)
     return (
-        not any(r.sent_s < NEVER_S for r in mine)
-        or drifted
+        not mine
+        or any(spec.desired is not found for spec in declared)
         or any(at_s > first.began_s for at_s in server.disturbed)
-        or any(c.at_s > first.began_s for r in others for i in r.invocations for c in i.commands if c.server is server)
+        or any(command.at_s > first.began_s for command in others)
         or limits.found_behind_lag(server, first.began_s, mine)
         or limits.several_declare(operation, server)
         or limits.declared_before_failed_update(operation, server)
-        or any(limit(r) for r in mine for limit in exempt)
+        or any(limits.could_not_undo(r) for r in owing)
+        or any(limits.nobody_can_tell(r) or limits.sending_is_unknown(r) for r in mine)
     )
 
 
@@ -301,7 +305,7 @@ def deletable(world: World) -> Iterator[str]:
                 yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
             elif says(answer, Outcome.GONE):
                 yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-            elif told and told["last"] == told["wanted"] and not limits.timeout_is_short(request):
+            elif told and told["last"] == told["wanted"] and ": transfer:" not in answer["Reason"]:
                 yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
 
 
