@@ -194,7 +194,8 @@ def stable_identity(world: World) -> Iterator[str]:
                 if answered != given:
                     yield f"{invocation} changes the id {given} to {answered}"
             elif answer["Status"] == "FAILED" and answered == (given or "not-created"):
-                if _has_commanded(request, at_s) and not _is_late(answer):
+                ignored = at_s > request.over_s and limits.registry_was_away(request)
+                if _has_commanded(request, at_s) and not (_is_late(answer) or ignored):
                     yield f"{invocation} gave a command, and answers the id {answered}"
             elif (new is None or new.server_id != server_id) and not _is_left(answer):
                 yield f"{invocation} answers the id {answered} for {server_id}"
