@@ -169,8 +169,10 @@ def one_answer(world: World) -> Iterator[str]:
             ):
                 continue
             contradicts = any(first[name] != second[name] for name in _SAID_ONCE)
-            does_nothing = _is_late(second) or _is_left(second)
-            if contradicts and not (does_nothing and at_s > request.over_s):
+            # Who was refused may find the server free until its own undoing comes.
+            refused = says(first, Outcome.RIVAL)
+            passes = refused or _is_late(second) or _is_left(second)
+            if contradicts and not (passes and at_s > request.over_s):
                 yield f"{other} answers {second}, after {first}"
         for invocation in request.invocations:
             if invocation.handed_over and invocation.answers:
@@ -306,8 +308,13 @@ def deletable(world: World) -> Iterator[str]:
                 yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
             elif says(answer, Outcome.GONE):
                 yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-            elif told and told["last"] == told["wanted"] and ": transfer:" not in answer["Reason"]:
+            elif told and told["last"] == told["wanted"] and not _had_to_doubt(request, answer):
                 yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
+
+
+def _had_to_doubt(request: Request, answer: dict[str, Any]) -> bool:
+    """Tell whether a look could not be believed yet when AWS refused, or the time was over."""
+    return ": transfer:" in answer["Reason"] or request.spec.timeout_s < limits.SHORT_S
 
 
 def _owes(world: World, request: Request) -> bool:

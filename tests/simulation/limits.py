@@ -10,6 +10,8 @@ from tests.simulation.stack import NEVER_S, Request
 from tests.simulation.transfer import Command, Server
 from transfer_server_state.progress import READ_LAG_S
 
+SHORT_S = 240
+
 
 def lambda_lost_it(request: Request) -> bool:
     """Lambda lost every delivery: the dead-letter queue has the request."""
@@ -40,10 +42,11 @@ def store_was_away(request: Request) -> bool:
 def timeout_is_short(request: Request) -> bool:
     """A ServiceTimeout under four minutes leaves no room for calls that fail near its end.
 
-    One that nothing answers takes up to ten seconds, and then it is tried again.
+    One that nothing answers takes up to ten seconds, and then it is tried again; a look that may
+    be older than a command is doubted for as long as 25.
     """
     failed = (at_s for i in request.invocations for at_s, _, _ in i.failures)
-    return request.spec.timeout_s < 240 and any(at_s > request.due_s - 60 for at_s in failed)
+    return request.spec.timeout_s < SHORT_S and any(at_s > request.due_s - 60 for at_s in failed)
 
 
 def sending_is_unknown(request: Request) -> bool:
