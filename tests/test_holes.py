@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from handler.cloudformation import Provider
 from local.emulator import State
 from tests.fakes.account import MADE_UP, NO_SERVER, Account, kill
 from transfer_server_state.progress import QUIET_S
@@ -259,9 +258,3 @@ def test_an_owner_is_gone_when_its_stack_rests_and_lists_it_no_more(
     assert answer["Status"] == ("FAILED" if lives else "SUCCESS")
     assert (account.state is State.OFFLINE) is lives
     assert account.row.owner.name == ("demo/State" if lives else "rival/State")
-
-
-def test_the_fakes_run_each_invocation_cold(account: Account) -> None:
-    """Or one instance would be in the middle of two requests."""
-    assert isinstance(account.new_provider(), Provider)
-    assert account.new_provider() is not account.new_provider()

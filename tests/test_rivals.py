@@ -76,7 +76,8 @@ def test_the_deletion_of_who_does_not_own_a_server_leaves_it(
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [("UPDATE_IN_PROGRESS", "FAILED"), ("UPDATE_ROLLBACK_IN_PROGRESS", "SUCCESS")]
+    ("status", "told"),
+    [("UPDATE_IN_PROGRESS", "FAILED"), ("UPDATE_ROLLBACK_IN_PROGRESS", "SUCCESS")],
 )
 def test_a_rival_update_is_refused_unless_it_is_a_rollback_s(
     account: Account, status: str, told: str
@@ -165,9 +166,7 @@ def test_a_resource_that_moved_between_nested_stacks_keeps_its_server(
     status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" if listed else "DELETE_IN_PROGRESS"
     account.become(status, account.cloudformation.stacks[f"{STACK}a"])
     account.clock.sleep(60)
-    answer = account.send(
-        "Delete", **kept, StackId=f"{STACK}a", PhysicalResourceId=created
-    )
+    answer = account.send("Delete", **kept, StackId=f"{STACK}a", PhysicalResourceId=created)
     assert answer["Status"] == "SUCCESS"
     assert account.state is State.OFFLINE
     assert account.commands == ["StopServer"]
