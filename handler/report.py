@@ -105,7 +105,7 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
         server=request.server_id,
         is_so=f"is {seen.last}" if seen.last else "was not seen",
         wanted=f", wanted {wanted}" if wanted else "",
-        after=f", after {seen.command}" if seen.command else "",
+        after=f", after {seen.command}" if seen.command and not seen.uncertain else "",
         waited=f"{waited_s:.0f} s",
         owner=shorten(row.owner.name, _LONGEST_NAME),
         mine=shorten(request.owner.name, _LONGEST_NAME),

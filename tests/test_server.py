@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from handler.aws import Aws
-from handler.machine import State, Step
-from handler.reconcile import UnavailableError
-from handler.server import TransferServer
+from tests.fakes.errors import client_error
+from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
+from transfer_server_state.aws.server import Server
+from transfer_server_state.machine import State, Step
+from transfer_server_state.outcome import Outcome
 
 SERVER = "s-0123456789abcdef0"
 
@@ -21,6 +22,8 @@ class Api:
 
     def describe_server(self, **asked: str) -> Any:
         self.calls.append(("DescribeServer", asked))
+        if isinstance(self.answer, Exception):
+            raise self.answer
         return self.answer
 
     def start_server(self, **asked: str) -> None:
@@ -30,16 +33,16 @@ class Api:
         self.calls.append(("StopServer", asked))
 
 
-def server(api: Api) -> TransferServer:
+def server(api: Api) -> Server:
     clients = {"transfer": api}
-    return TransferServer(Aws(clients.__getitem__), SERVER)
+    return Server(Aws(clients.__getitem__), SERVER)
 
 
 @pytest.mark.parametrize("state", State)
 def test_it_reads_a_state_and_keeps_the_arn(state: State) -> None:
     api = Api({"Server": {"State": str(state), "Arn": "arn:x"}})
     seen = server(api)
-    assert (seen.server_id, seen.arn) == (SERVER, "")
+    assert seen.arn == ""
     assert seen.observe() is state
     assert seen.arn == "arn:x"
     assert api.calls == [("DescribeServer", {"ServerId": SERVER})]
@@ -57,15 +60,31 @@ def test_it_reads_a_state_and_keeps_the_arn(state: State) -> None:
         ),
         ({"Server": None}, "TypeError(\"'NoneType' object is not subscriptable\")"),
         (None, "TypeError(\"'NoneType' object is not subscriptable\")"),
-        ({"Server": {"Arn": "", "State": "x" * 200}}, f"ValueError(\"'{'x' * 200}' is not…"),
     ],
 )
 def test_what_it_does_not_understand_is_no_state(answer: object, error: str) -> None:
     with pytest.raises(UnavailableError) as told:
         server(Api(answer)).observe()
     text = f"transfer:DescribeServer: an answer that is not understood: {error}"
-    assert str(told.value) == text[:120]
-    assert told.value.maybe_done is True
+    assert str(told.value) == text
+    assert told.value.maybe_done is False
+
+
+def test_an_answer_that_is_not_understood_is_told_in_short() -> None:
+    with pytest.raises(UnavailableError) as told:
+        server(Api({"Server": {"Arn": "", "State": "x" * 200}})).observe()
+    assert len(str(told.value)) <= 120
+
+
+def test_a_server_that_aws_does_not_know_is_gone_and_any_other_refusal_stays_one() -> None:
+    for code, outcome in (
+        ("ResourceNotFoundException", Outcome.GONE),
+        ("AccessDeniedException", Outcome.DENIED),
+        ("InvalidRequestException", Outcome.REFUSED),
+    ):
+        with pytest.raises(RefusedError, match=f"transfer:DescribeServer: {code}: no") as told:
+            server(Api(client_error(code, 400, "DescribeServer"))).observe()
+        assert told.value.outcome is outcome
 
 
 @pytest.mark.parametrize("step", [Step.START, Step.STOP])

@@ -1,260 +1,152 @@
-"""The stack behind a request: what is asked, and what is concluded."""
-
-from datetime import UTC, datetime, timedelta
-from typing import Any
+"""The stacks behind the requests: what is asked of CloudFormation, and what is concluded."""
 
 import pytest
 
-from handler.aws import Aws
-from handler.identity import Identity
-from handler.machine import State
-from handler.stack import Stack
-from tests.lab import STACK, Clock, client_error
+from tests.fakes.account import STACK
+from tests.fakes.cloudformation import CloudFormation, Stack
+from tests.fakes.errors import client_error
+from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
+from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.request import Owner
 
-SENT_S = 1_700_000_000.0
-SENT = datetime.fromtimestamp(SENT_S, UTC)
 SERVER, OTHER = "s-0123456789abcdef0", "s-ffffffffffffffff0"
-OWN = Identity(SERVER, State.ONLINE)
-CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+OWNER = Owner(STACK, "State")
+PARENT = STACK.replace("demo", "parent")
 
 
-class Api:
-    """CloudFormation with stacks by id, and pages of resources."""
-
-    def __init__(self, stacks: dict[str, dict[str, Any]], *pages: list[dict[str, str]]) -> None:
-        self.stacks, self.pages = stacks, pages
-        self.unreadable_from = len(pages)
-        self.asked: list[tuple[str, ...]] = []
-
-    def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        self.asked.append((StackName,))
-        if StackName not in self.stacks:
-            raise client_error("ValidationError", 400, "DescribeStacks")
-        return {"Stacks": [self.stacks[StackName]] if self.stacks[StackName] else []}
-
-    def list_stack_resources(self, StackName: str, NextToken: str = "page 0") -> dict[str, Any]:
-        self.asked.append((StackName, NextToken))
-        number = int(NextToken.removeprefix("page "))
-        if number >= self.unreadable_from:
-            raise client_error("AccessDenied", 403, "ListStackResources")
-        more = {"NextToken": f"page {number + 1}"} if number + 1 < len(self.pages) else {}
-        return {"StackResourceSummaries": self.pages[number], **more}
-
-    @property
-    def stack(self) -> Stack:
-        return Stack(Aws(lambda _: self), STACK, Clock().sleep)
+def stacks(*known: Stack) -> Stacks:
+    api = CloudFormation(*known)
+    return Stacks(Aws(lambda _: api))
 
 
-def stack(status: str, **more: Any) -> Stack:
-    return Api({STACK: {"StackStatus": status, **more}}).stack
-
-
-UNREAD = Api({}).stack
-NO_LONGER_LISTED = Api({STACK: {}}).stack
-
-
-def test_a_phase_changes_with_the_status_and_with_each_update() -> None:
-    assert stack("CREATE_IN_PROGRESS").phase() == "CREATE_IN_PROGRESS"
-    updated = stack("UPDATE_IN_PROGRESS", LastUpdatedTime=SENT)
-    assert updated.phase() == f"UPDATE_IN_PROGRESS {SENT}"
-    assert UNREAD.phase() == NO_LONGER_LISTED.phase() == ""
-
-
-def test_a_stack_is_still_in_a_phase_as_far_as_it_can_be_read() -> None:
-    assert stack("UPDATE_IN_PROGRESS").is_still_in("UPDATE_IN_PROGRESS")
-    assert not stack("UPDATE_IN_PROGRESS", LastUpdatedTime=SENT).is_still_in("UPDATE_IN_PROGRESS")
-    assert UNREAD.is_still_in("UPDATE_IN_PROGRESS")
-    assert stack("UPDATE_IN_PROGRESS").is_still_in("")
+def in_status(status: str, **more: str) -> Stack:
+    return Stack(STACK, status, **more)
 
 
 @pytest.mark.parametrize(
-    ("status", "creating", "deleting"),
-    [
-        ("CREATE_IN_PROGRESS", True, True),
-        ("UPDATE_IN_PROGRESS", True, True),
-        ("ROLLBACK_IN_PROGRESS", False, True),
-        ("UPDATE_ROLLBACK_IN_PROGRESS", False, True),
-        (CLEANUP, False, True),
-        ("DELETE_IN_PROGRESS", False, True),
-        ("CREATE_COMPLETE", False, False),
-        ("ROLLBACK_COMPLETE", False, False),
-        ("UPDATE_ROLLBACK_FAILED", False, False),
-    ],
-)
-def test_a_stack_awaits_a_request_in_the_operations_that_send_such_a_one(
-    status: str, *, creating: bool, deleting: bool
-) -> None:
-    assert stack(status).awaits(SENT_S, creates=True) is creating
-    assert stack(status).awaits(SENT_S, creates=False) is deleting
-
-
-@pytest.mark.parametrize(
-    ("updated_after_s", "awaits"), [(-3_600, True), (2, True), (2.1, False), (3_600, False)]
-)
-def test_a_stack_that_was_updated_since_awaits_what_it_sent_then(
-    updated_after_s: float, *, awaits: bool
-) -> None:
-    updated = SENT + timedelta(seconds=updated_after_s)
-    asked = stack("UPDATE_IN_PROGRESS", LastUpdatedTime=updated)
-    assert asked.awaits(SENT_S, creates=True) is awaits
-    assert asked.awaits(SENT_S, creates=False) is awaits
-
-
-def test_a_stack_that_cannot_be_read_may_await_anything() -> None:
-    assert UNREAD.awaits(SENT_S, creates=True) is True
-    assert NO_LONGER_LISTED.awaits(SENT_S, creates=False) is True
-
-
-@pytest.mark.parametrize(
-    ("phase", "now", "given_up"),
-    [
-        ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", True),
-        ("CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE", True),
-        ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", False),
-        ("CREATE_IN_PROGRESS", "CREATE_COMPLETE", False),
-        ("CREATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", False),
-        ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", True),
-        ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", True),
-        ("UPDATE_IN_PROGRESS", CLEANUP, False),
-        ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", False),
-    ],
-)
-@pytest.mark.parametrize("commanded", [True, False])
-def test_a_stack_has_given_up_what_it_rolls_back(
-    phase: str, now: str, *, given_up: bool, commanded: bool
-) -> None:
-    assert stack(now).has_given_up(phase, commanded=commanded) is given_up
-
-
-@pytest.mark.parametrize("now", ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
-def test_a_deleted_stack_has_given_up_our_own_command(now: str) -> None:
-    assert stack(now).has_given_up("CREATE_IN_PROGRESS", commanded=True) is True
-    assert stack(now).has_given_up("CREATE_IN_PROGRESS", commanded=False) is False
-
-
-def test_a_stack_that_cannot_be_read_has_not_given_up() -> None:
-    assert UNREAD.has_given_up("CREATE_IN_PROGRESS", commanded=True) is False
-
-
-@pytest.mark.parametrize(
-    ("status", "rolls_back"),
+    ("status", "undoes"),
     [
         ("ROLLBACK_IN_PROGRESS", True),
         ("UPDATE_ROLLBACK_IN_PROGRESS", True),
         ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", True),
-        ("DELETE_IN_PROGRESS", False),
+        ("CREATE_IN_PROGRESS", False),
         ("UPDATE_IN_PROGRESS", False),
-        (CLEANUP, False),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False),
+        ("UPDATE_COMPLETE", False),
+        ("ROLLBACK_COMPLETE", False),
+        ("UPDATE_ROLLBACK_FAILED", False),
     ],
 )
-def test_a_stack_rolls_back_if_its_status_says_so(status: str, *, rolls_back: bool) -> None:
-    assert stack(status).is_rolling_back() is rolls_back
-
-
-def test_of_a_stack_that_cannot_be_read_nobody_can_say_whether_it_rolls_back() -> None:
-    assert UNREAD.is_rolling_back() is None
-    assert NO_LONGER_LISTED.is_rolling_back() is None
+def test_a_stack_undoes_what_it_did_while_it_rolls_back(status: str, *, undoes: bool) -> None:
+    assert stacks(in_status(status)).undoes(OWNER) is undoes
 
 
 @pytest.mark.parametrize(
-    ("root", "rolls_back"),
-    [("ROLLBACK_IN_PROGRESS", True), ("DELETE_IN_PROGRESS", False), (None, None)],
+    ("status", "undoes"),
+    [("ROLLBACK_IN_PROGRESS", True), ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False)],
 )
-def test_a_nested_stack_that_is_deleted_rolls_back_with_its_root(
-    root: str | None, *, rolls_back: bool | None
+def test_a_nested_stack_is_deleted_where_its_parent_rolls_back(
+    status: str, *, undoes: bool
 ) -> None:
-    api = Api(
-        {
-            STACK: {"StackStatus": "DELETE_IN_PROGRESS", "ParentId": "parent"},
-            "parent": {"StackStatus": "DELETE_IN_PROGRESS", "ParentId": "root"},
-        }
+    child = in_status("DELETE_IN_PROGRESS", parent_id=PARENT)
+    assert stacks(child, Stack(PARENT, status)).undoes(OWNER) is undoes
+
+
+CREATED, ROLLED = (100.0, "CREATE_IN_PROGRESS"), (110.0, "ROLLBACK_IN_PROGRESS")
+COMPLETE, UPDATED = (105.0, "CREATE_COMPLETE"), (200.0, "UPDATE_IN_PROGRESS")
+UNDONE, FAILED = (210.0, "UPDATE_ROLLBACK_IN_PROGRESS"), (220.0, "UPDATE_ROLLBACK_FAILED")
+DELETED, STUCK = (300.0, "DELETE_IN_PROGRESS"), (310.0, "DELETE_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("past", "declared_at", "undoes"),
+    [
+        pytest.param([CREATED, COMPLETE, DELETED], 101, False, id="a plain deletion"),
+        pytest.param([CREATED, DELETED], 101, True, id="OnFailure: DELETE"),
+        pytest.param([CREATED, DELETED, STUCK, DELETED], 101, True, id="its second try"),
+        pytest.param(
+            [CREATED, ROLLED, (120, "ROLLBACK_FAILED"), DELETED], 101, True, id="a failed rollback"
+        ),
+        pytest.param(
+            [CREATED, COMPLETE, UPDATED, UNDONE, FAILED, DELETED], 201, True, id="of an update"
+        ),
+        pytest.param(
+            [CREATED, COMPLETE, UPDATED, UNDONE, FAILED, DELETED], 199, True, id="a second"
+        ),
+        pytest.param(
+            [CREATED, COMPLETE, UPDATED, UNDONE, FAILED, DELETED], 101, False, id="declared before"
+        ),
+        pytest.param(
+            [CREATED, COMPLETE, UPDATED, UNDONE, (230, "UPDATE_ROLLBACK_COMPLETE"), DELETED],
+            201,
+            False,
+            id="a rollback that went well",
+        ),
+        pytest.param([], 101, False, id="no events"),
+    ],
+)
+def test_a_deletion_undoes_what_was_never_complete(
+    past: list[tuple[float, str]], declared_at: float, *, undoes: bool
+) -> None:
+    stack = in_status("DELETE_IN_PROGRESS")
+    stack.past = past
+    assert stacks(stack).undoes(OWNER, declared_at) is undoes
+
+
+def test_it_looks_back_ten_pages_of_events_and_no_further() -> None:
+    stack = in_status("DELETE_IN_PROGRESS")
+    stack.past = [CREATED, *[DELETED] * 19]
+    assert stacks(stack).undoes(OWNER, 101) is True
+    stack.past = [CREATED, *[DELETED] * 20]
+    assert stacks(stack).undoes(OWNER, 101) is False
+
+
+@pytest.mark.parametrize(
+    ("status", "listed", "has"),
+    [
+        ("UPDATE_COMPLETE", f"{SERVER}:from-ONLINE", True),
+        ("UPDATE_COMPLETE", f"{OTHER}:from-ONLINE", False),
+        ("UPDATE_IN_PROGRESS", f"{OTHER}:from-ONLINE", True),
+        ("UPDATE_ROLLBACK_FAILED", f"{OTHER}:from-ONLINE", True),
+        ("CREATE_IN_PROGRESS", None, True),
+        ("CREATE_COMPLETE", None, False),
+        ("ROLLBACK_COMPLETE", "not-created", False),
+        ("DELETE_COMPLETE", f"{SERVER}:from-ONLINE", False),
+        ("DELETE_FAILED", f"{SERVER}:from-ONLINE", True),
+    ],
+)
+def test_an_owner_has_a_server_that_is_listed_or_may_come_to_be(
+    status: str, listed: str | None, *, has: bool
+) -> None:
+    stack = in_status(status)
+    stack.resources = {} if listed is None else {"State": listed}
+    assert stacks(stack).has(OWNER, SERVER) is has
+
+
+def test_a_stack_that_is_forgotten_has_nothing() -> None:
+    assert stacks().has(OWNER, SERVER) is False
+
+
+def test_what_cannot_be_read_is_no_answer() -> None:
+    api = CloudFormation(in_status("CREATE_COMPLETE"))
+    api.failures.append(client_error("AccessDenied", 403, "DescribeStackResource"))
+    with pytest.raises(RefusedError, match="cloudformation:DescribeStackResource"):
+        Stacks(Aws(lambda _: api)).has(OWNER, SERVER)
+    api.failures.append(client_error("Throttling", 400, "DescribeStacks"))
+    with pytest.raises(UnavailableError):
+        Stacks(Aws(lambda _: api)).undoes(OWNER)
+
+
+def test_stacks_belong_together_that_are_one_or_have_one_root() -> None:
+    child, sibling = (STACK.replace("demo", name) for name in ("child", "sibling"))
+    known = stacks(
+        Stack(PARENT),
+        Stack(child, root_id=PARENT),
+        Stack(sibling, root_id=PARENT),
+        Stack(STACK),
     )
-    if root:
-        api.stacks["root"] = {"StackStatus": root}
-    assert api.stack.is_rolling_back() is rolls_back
-    assert api.asked == [(STACK,), ("parent",), ("root",)]
-
-
-def test_a_nested_stack_that_is_updated_is_not_asked_after_its_parent() -> None:
-    nested = {"StackStatus": "UPDATE_IN_PROGRESS", "ParentId": "parent"}
-    api = Api({STACK: nested, "parent": {"StackStatus": "ROLLBACK_IN_PROGRESS"}})
-    assert api.stack.is_rolling_back() is False
-
-
-def resource(**changes: str) -> dict[str, str]:
-    return {
-        "LogicalResourceId": "Renamed",
-        "PhysicalResourceId": f"{SERVER}:from-ONLINE",
-        "ResourceStatus": "UPDATE_COMPLETE",
-        **changes,
-    }
-
-
-TOPIC = {"LogicalResourceId": "Topic", "ResourceStatus": "CREATE_COMPLETE"}
-
-
-def elsewhere(*pages: list[dict[str, str]], status: str = CLEANUP) -> bool | None:
-    return Api({STACK: {"StackStatus": status}}, *pages).stack.declares_elsewhere(OWN, "State")
-
-
-@pytest.mark.parametrize(
-    "successor",
-    [
-        resource(),
-        resource(ResourceStatus="CREATE_IN_PROGRESS"),
-        resource(PhysicalResourceId=f"{SERVER}:from-OFFLINE"),
-        resource(PhysicalResourceId=f"{SERVER}:from-OFFLINE", LogicalResourceId="State"),
-    ],
-)
-def test_another_resource_of_the_same_server_is_a_successor(successor: dict[str, str]) -> None:
-    assert elsewhere([TOPIC, successor]) is True
-    assert elsewhere([TOPIC], [TOPIC], [successor], [TOPIC]) is True
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        TOPIC,
-        resource(LogicalResourceId="State"),
-        resource(PhysicalResourceId=f"{OTHER}:from-ONLINE"),
-        resource(PhysicalResourceId="not-created"),
-        resource(ResourceStatus="DELETE_IN_PROGRESS"),
-        resource(ResourceStatus="DELETE_COMPLETE"),
-    ],
-)
-def test_any_other_resource_is_none(other: dict[str, str]) -> None:
-    assert elsewhere([other], [other]) is False
-
-
-@pytest.mark.parametrize("found", ["ONLINE", "OFFLINE"])
-@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "DELETE_COMPLETE"])
-def test_a_resource_holds_the_server_that_its_id_names(found: str, status: str) -> None:
-    own = resource(PhysicalResourceId=f"{SERVER}:from-{found}", ResourceStatus=status)
-    api = Api({}, [TOPIC], [own])
-    assert api.stack.holds(SERVER, "Renamed") is True
-    assert api.stack.holds(SERVER, "State") is False
-    assert api.stack.holds(OTHER, "Renamed") is False
-    api.unreadable_from = 1
-    assert api.stack.holds(SERVER, "Renamed") is None
-
-
-def test_a_resource_without_an_id_of_ours_holds_nothing() -> None:
-    made_up = resource(PhysicalResourceId="stack-Renamed-1H2J3K4L")
-    assert Api({}, [made_up], [TOPIC]).stack.holds(SERVER, "Renamed") is False
-
-
-def test_every_page_is_asked_for_once() -> None:
-    api = Api({STACK: {"StackStatus": CLEANUP}}, [TOPIC], [TOPIC], [TOPIC])
-    assert api.stack.declares_elsewhere(OWN, "State") is False
-    assert api.asked == [(STACK,), *[(STACK, f"page {number}") for number in range(3)]]
-
-
-def test_a_page_that_cannot_be_read_may_have_the_successor() -> None:
-    api = Api({STACK: {"StackStatus": CLEANUP}}, [TOPIC], [TOPIC])
-    for api.unreadable_from in (0, 1):
-        assert api.stack.declares_elsewhere(OWN, "State") is None
-
-
-def test_only_clean_up_deletes_a_predecessor() -> None:
-    assert elsewhere([resource()], status="DELETE_IN_PROGRESS") is False
-    assert UNREAD.declares_elsewhere(OWN, "State") is None
+    one = Owner(child, "State")
+    assert known.belong_together(one, Owner(child, "Other"))
+    assert known.belong_together(one, Owner(sibling, "State"))
+    assert known.belong_together(one, Owner(PARENT, "State"))
+    assert not known.belong_together(one, OWNER)

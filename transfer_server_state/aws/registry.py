@@ -113,6 +113,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "sent_at": float,
     "declared_at": float,
     "past": lambda text: tuple(json.loads(text)),
+    "given_up": json.loads,
     "progress": _progress,
     "answer": json.loads,
     "held": lambda text: text == "1",

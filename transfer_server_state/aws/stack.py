@@ -39,11 +39,6 @@ class Stacks:
             return self._was_incomplete(stack["StackId"], declared_at)
         return "ROLLBACK" in status and status.endswith("_IN_PROGRESS")
 
-    def goes_forward(self, owner: Owner) -> bool:
-        """Tell whether its stack is at work on what was asked of it."""
-        status = self._describe(owner.stack_id)["StackStatus"]
-        return status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
-
     def has(self, owner: Owner, server_id: str) -> bool:
         """Tell whether an owner has a server, or its stack is at work, so that it may."""
         arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}

@@ -1,6 +1,5 @@
 """What AWS's errors mean: another try, or none."""
 
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -19,10 +18,19 @@ from botocore.exceptions import (
     UnknownServiceError,
 )
 from botocore.parsers import ResponseParserError
+from botocore.retries import standard
 
-from handler.aws import CONFIG, Aws, make_client
-from handler.reconcile import DeniedError, GoneError, RefusedError, UnavailableError
-from tests.lab import Clock, client_error
+from tests.fakes.errors import client_error
+from transfer_server_state.aws.client import (
+    CONFIG,
+    THROTTLED,
+    TRANSIENT,
+    Aws,
+    RefusedError,
+    UnavailableError,
+    make_client,
+)
+from transfer_server_state.outcome import Outcome
 
 URL = "https://secret.example.com"
 
@@ -61,7 +69,7 @@ def test_what_never_reached_aws_had_no_effect(error: Exception) -> None:
     unavailable = raised(error)
     assert type(unavailable) is UnavailableError
     assert unavailable.maybe_done is False
-    assert unavailable.retry_after_s == 0
+    assert unavailable.throttled is False
     assert str(unavailable) == f"transfer:StopServer: {type(error).__name__}"
 
 
@@ -81,33 +89,42 @@ def test_what_aws_did_not_answer_may_have_had_an_effect(error: Exception) -> Non
     assert str(unavailable) == f"transfer:StopServer: {type(error).__name__}"
 
 
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [("ThrottlingException", 400), ("Throttling", 400), ("TooManyRequestsException", 429)],
-)
-def test_what_aws_throttled_had_no_effect(code: str, status: int) -> None:
-    unavailable = raised(client_error(code, status, "StopServer"))
+@pytest.mark.parametrize("code", sorted(THROTTLED))
+def test_what_aws_throttled_had_no_effect(code: str) -> None:
+    unavailable = raised(client_error(code, 400, "StopServer"))
     assert type(unavailable) is UnavailableError
-    assert unavailable.maybe_done is False
-    assert unavailable.retry_after_s == 1
+    assert (unavailable.maybe_done, unavailable.throttled) == (False, True)
     assert str(unavailable) == f"transfer:StopServer: {code}"
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"), [("7", 7), (7, 7), ("0", 1), ("", 1), ("soon", 1), ("1.5", 1), (None, 1)]
+    ("code", "status"), [*((code, 400) for code in sorted(TRANSIENT)), ("Odd", 408), ("Odd", 429)]
 )
-def test_the_time_that_aws_asks_for_is_kept_from_a_second_on(asked: object, seconds: float) -> None:
-    error = client_error("ThrottlingException", 400, "StopServer")
-    error.response["RetryAfterSeconds"] = asked
-    assert raised(error).retry_after_s == seconds
+def test_what_passes_is_no_refusal(code: str, status: int) -> None:
+    unavailable = raised(client_error(code, status, "StopServer"))
+    assert type(unavailable) is UnavailableError
+    assert (unavailable.maybe_done, unavailable.throttled) == (status != 429, status == 429)
+
+
+def test_a_conflict_puts_a_command_off() -> None:
+    unavailable = raised(client_error("ConflictException", 400, "StopServer"))
+    assert type(unavailable) is UnavailableError
+    assert (unavailable.maybe_done, unavailable.throttled) == (False, False)
+
+
+def test_every_code_that_botocore_retries_is_known_here() -> None:
+    throttled = set(standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
+    assert throttled - THROTTLED == {"LimitExceededException"}
+    transient = set(standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
+    assert transient - TRANSIENT - THROTTLED == set()
+    assert min(standard.TransientRetryableChecker._TRANSIENT_STATUS_CODES) >= 500
 
 
 @pytest.mark.parametrize("status", [500, 503, 599])
 def test_an_error_on_aws_s_side_may_have_had_an_effect(status: int) -> None:
     error = client_error("InternalFailure", status, "StopServer")
-    error.response["RetryAfterSeconds"] = "7"
     unavailable = raised(error)
-    assert unavailable.retry_after_s == 0
+    assert unavailable.throttled is False
     assert type(unavailable) is UnavailableError
     assert unavailable.maybe_done is True
     assert str(unavailable) == "transfer:StopServer: InternalFailure"
@@ -117,7 +134,13 @@ def test_an_error_on_aws_s_side_may_have_had_an_effect(status: int) -> None:
 def test_any_other_error_is_a_refusal_in_aws_s_own_words(status: int) -> None:
     refused = raised(client_error("Odd", status, "StopServer", "Because\n\tit is  so."))
     assert type(refused) is RefusedError
+    assert (refused.code, refused.outcome) == ("Odd", Outcome.REFUSED)
     assert str(refused) == "transfer:StopServer: Odd: Because it is so."
+
+
+def test_no_control_character_of_aws_s_words_passes() -> None:
+    refused = raised(client_error("Odd", 400, "StopServer", "no\x1b[31m red\x00"))
+    assert str(refused) == "transfer:StopServer: Odd: no [31m red"
 
 
 def test_an_error_without_a_status_is_a_refusal() -> None:
@@ -126,9 +149,12 @@ def test_an_error_without_a_status_is_a_refusal() -> None:
     assert type(raised(error)) is RefusedError
 
 
-def test_a_long_explanation_is_cut() -> None:
-    refused = raised(client_error("Odd", 400, "StopServer", "w" * 500))
-    assert str(refused) == f"transfer:StopServer: Odd: {'w' * 120}"
+def test_of_a_long_explanation_the_ends_are_kept() -> None:
+    refused = raised(client_error("Odd", 400, "StopServer", f"User{'w' * 500}in a boundary"))
+    told = str(refused).removeprefix("transfer:StopServer: Odd: ")
+    assert len(told) <= 120
+    assert told.startswith("Userwww")
+    assert told.endswith("www" + "in a boundary")
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
@@ -140,17 +166,12 @@ def test_a_long_explanation_is_cut() -> None:
         ("cloudformation", "DescribeStacks", "cloudformation:DescribeStacks"),
     ],
 )
-def test_a_denial_names_the_permission(
+def test_a_denial_names_the_permission_and_has_aws_s_words(
     code: str, service: str, operation: str, action: str
 ) -> None:
-    denied = raised(client_error(code, 403, operation), service, operation)
-    assert (type(denied), str(denied)) == (DeniedError, action)
-
-
-def test_a_server_that_is_not_there_is_gone() -> None:
-    gone = raised(client_error("ResourceNotFoundException", 400, "StopServer", "Unknown server"))
-    assert type(gone) is GoneError
-    assert str(gone) == "transfer:StopServer: ResourceNotFoundException: Unknown server"
+    denied = raised(client_error(code, 403, operation, "by an SCP"), service, operation)
+    assert (type(denied), denied.outcome) == (RefusedError, Outcome.DENIED)
+    assert str(denied) == f"{action}: {code}: by an SCP"
 
 
 @pytest.mark.parametrize("error", [NoCredentialsError(), ParamValidationError(report="bad  id")])
@@ -175,45 +196,13 @@ def test_a_client_is_made_when_it_is_needed_and_once() -> None:
     assert made == ["transfer", "lambda"]
 
 
-def failing(times: int) -> tuple[Client, Clock, Callable[[], Any]]:
-    client, clock = Client(client_error("Throttling", 400, "DescribeStacks"), times), Clock()
-    aws = Aws(lambda _: client)
-    return (
-        client,
-        clock,
-        lambda: aws.insist(clock.sleep, "cloudformation", "DescribeStacks", StackName="x"),
-    )
-
-
-@pytest.mark.parametrize(("times", "slept_s"), [(0, []), (1, [1]), (2, [1, 4])])
-def test_it_insists_up_to_three_times(times: int, slept_s: list[float]) -> None:
-    client, clock, insist = failing(times)
-    assert insist() == {"StackName": "x"}
-    assert (client.asked, clock.slept_s) == (times + 1, slept_s)
-
-
-def test_it_gives_up_after_the_third_time() -> None:
-    client, clock, insist = failing(3)
-    with pytest.raises(UnavailableError):
-        insist()
-    assert (client.asked, clock.slept_s) == (3, [1, 4])
-
-
-def test_it_does_not_insist_on_what_is_refused() -> None:
-    client, clock, _ = failing(0)
-    client.error, client.times = client_error("Odd", 400, "DescribeStacks"), 1
-    with pytest.raises(RefusedError):
-        Aws(lambda _: client).insist(clock.sleep, "cloudformation", "DescribeStacks")
-    assert (client.asked, clock.slept_s) == (1, [])
-
-
 def test_nothing_is_repeated_or_waited_for_long_below_the_loop() -> None:
     assert CONFIG.retries["total_max_attempts"] == 1
     assert (CONFIG.connect_timeout, CONFIG.read_timeout) == (5, 10)
 
 
 def test_a_client_is_made_for_each_service_that_is_called_and_for_no_other() -> None:
-    for service in ("cloudformation", "lambda", "transfer"):
+    for service in ("cloudformation", "dynamodb", "lambda", "transfer"):
         client = make_client(service)
         assert client.meta.service_model.service_name == service
         client.close()
@@ -221,7 +210,7 @@ def test_a_client_is_made_for_each_service_that_is_called_and_for_no_other() -> 
         make_client("ec2")
 
 
-@pytest.mark.parametrize("service", ["transfer", "lambda", "cloudformation"])
+@pytest.mark.parametrize("service", ["transfer", "lambda", "cloudformation", "dynamodb"])
 def test_the_function_s_own_clients_keep_to_that(service: str) -> None:
     with closing(make_client(service)) as client:
         assert client.meta.service_model.service_name == service
