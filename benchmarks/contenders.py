@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError, WaiterError
 from botocore.loaders import Loader
 from botocore.waiter import NormalizedOperationMethod, Waiter, WaiterModel
 from crhelper import CfnResource
+from handler.aws import Aws
 
 from benchmarks.virtual import USD_PER_STATE_TRANSITION, Clock, Run
-from handler.aws import Aws
 from handler.cloudformation import Provider
 
 TIMEOUT_S = 900  # Lambda's longest

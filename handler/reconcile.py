@@ -122,13 +122,16 @@ class Reconciliation:
 
     def _claim(self) -> Answer | None:
         """Take the row, or return the answer if there is nothing to do about the server."""
-        row = self._registry.read(self._request.server_id)
+        self._row = row = self._registry.read(self._request.server_id)
         if row.request != self._request.digest:
             claimed = claim.decide(self._request, row, self._means.stacks)
             if isinstance(claimed, Outcome):
                 return self._answer(claimed, row)
             if claimed.released or claimed.request != self._request.digest:
-                answer = self._answer(Outcome.RETAINED, claimed)
+                # Who never could read the row does not know what it owes.
+                unread = not row.version and isinstance(self._registry, Unremembered)
+                outcome = Outcome.UNKNOWN if unread else Outcome.RETAINED
+                answer = self._answer(outcome, claimed)
                 self._registry.write(claimed.answered(self._request, answer.record()))
                 return answer
             row = self._registry.write(claimed)
@@ -136,6 +139,7 @@ class Reconciliation:
             return Answer(**row.answer)
         # Of a URL without a date, the row knows when it first came.
         self._request = replace(self._request, sent_s=row.sent_at)
+        # What it saw since the same command, it knows better than the row.
         if not self._progress.last or self._progress.commanded_at_s != row.progress.commanded_at_s:
             self._progress = row.progress
         self._row, self._is_current, self._checked_at_s = row, True, self._now()

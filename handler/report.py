@@ -113,7 +113,6 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
     again = "delete again, or retain the resource" if request.releases else "deploy again"
     advice = ADVICE[outcome].format(
         again=again,
-        Again=again.capitalize(),
         longer=", or raise ServiceTimeout" if request.timeout_s < LONGEST_TIMEOUT_S else "",
     )
     told = f"{stand}: {printable(problem)}" if problem else stand

@@ -15,7 +15,7 @@ ALL = [pytest.param(contender, id=contender.name) for contender in (OURS, *OTHER
 
 def one(contender: Contender, stop_s: float, call_s: float = 0) -> tuple[Run, float]:
     clock = Clock()
-    run = Run(clock, Api(clock, stop_s), Random(1), call_s=call_s)  # noqa: S311 - no secret
+    run = Run(clock, Api(clock, stop_s), Random(1), call_s=call_s)
     outcomes = []
     clock.run([lambda: outcomes.append(contender.stop(run))])
     assert outcomes[0].succeeded

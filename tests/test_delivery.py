@@ -1,23 +1,31 @@
-"""The delivery alone: what is sent to the letter, to whom, and when it is sent again."""
+"""The delivery alone: what is sent to the letter, over what, and when it is sent again."""
 
 import json
 import logging
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import create_server
+from socket import SHUT_WR, create_connection, socket
 from threading import Thread
 from typing import Any
 
 import pytest
 import trustme
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import (
+    BotoCoreError,
+    EndpointConnectionError,
+    HTTPClientError,
+    SSLError,
+)
 
 from handler.delivery import DeliveryError, deliver, flaw, put
 from tests.fakes.clock import Clock
+from tests.fakes.response_store import HttpResponseStore
 
 ANSWER = {"Status": "SUCCESS", "Reason": "because"}
+SECRET = "presigned-secret"  # noqa: S105 - of nobody
 
 
 class Store:
@@ -38,7 +46,7 @@ class Store:
 def delivered(store: Store, answer: dict[str, Any] = ANSWER) -> list[float]:
     clock = Clock()
     try:
-        deliver("https://example.com/", answer, put=store.put, sleep=clock.sleep)
+        deliver(f"https://example.com/?{SECRET}", answer, put=store.put, sleep=clock.sleep)
     finally:
         assert len({body for _, body in store.puts}) <= 1
     return clock.slept_s
@@ -48,7 +56,7 @@ def delivered(store: Store, answer: dict[str, Any] = ANSWER) -> list[float]:
 def test_a_2xx_is_a_delivery(status: int) -> None:
     store = Store(status)
     assert delivered(store) == []
-    assert store.puts == [("https://example.com/", json.dumps(ANSWER).encode())]
+    assert store.puts == [(f"https://example.com/?{SECRET}", json.dumps(ANSWER).encode())]
 
 
 @pytest.mark.parametrize("status", [199, 300, 307, 400, 403, 407, 409, 428, 430, 499])
@@ -60,7 +68,11 @@ def test_what_will_not_change_is_given_up_at_once(status: int) -> None:
     assert len(store.puts) == 1
 
 
-PASSING = [408, 429, 500, 503, OSError(), TimeoutError(), UnicodeError(), ConnectionResetError()]
+PASSING = [
+    *(408, 429, 500, 503),
+    *(OSError(), UnicodeError(), HTTPClientError(error=SECRET)),
+    EndpointConnectionError(endpoint_url=SECRET),
+]
 
 
 @pytest.mark.parametrize("answer", PASSING, ids=repr)
@@ -74,12 +86,15 @@ def test_what_may_change_is_tried_again_after_longer_and_longer_pauses(
 
 
 @pytest.mark.parametrize("answer", PASSING, ids=repr)
-def test_after_five_tries_the_last_problem_is_told(answer: int | Exception) -> None:
+def test_after_five_tries_the_last_problem_is_told_and_never_the_url(
+    answer: int | Exception,
+) -> None:
     store = Store(500, answer)
     with pytest.raises(DeliveryError) as told:
         delivered(store)
     last = f"HTTP {answer}" if isinstance(answer, int) else type(answer).__name__
     assert str(told.value) == f"CloudFormation did not take the answer: {last}"
+    assert told.value.__suppress_context__
     assert len(store.puts) == 5
 
 
@@ -101,151 +116,211 @@ def test_an_answer_that_cannot_fit_is_not_sent() -> None:
     assert store.puts == []
 
 
-class Server(ThreadingHTTPServer):
-    """A response store on a real socket, or a proxy to one; it answers one status."""
+# Where it may be sent
 
-    daemon_threads = True
 
-    def __init__(self, status: int = 200) -> None:
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self.tunnels: list[str] = []
-        server = self
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a?b=c",
+        "https://example.com:8443/",
+        "https://[2001:db8::1]/",
+        "http://127.0.0.1:81/",
+        "http://[::1]/",
+        "http://localhost:4566/",
+    ],
+)
+def test_an_answer_may_be_sent_by_https_or_to_this_machine(url: str) -> None:
+    assert flaw(url) == ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                server.requests.append((self.path, dict(self.headers), body))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
 
-            def do_CONNECT(self) -> None:
-                server.tunnels.append(self.path)
-                self.send_error(502)
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (None, "missing"),
+        ("", "missing"),
+        (7, "missing"),
+        (f"http://example.com/?{SECRET}", "http to example.com, expected https"),
+        (f"http://10.0.0.1/?{SECRET}", "http to 10.0.0.1, expected https"),
+        (f"http://localhost.example.com/{SECRET}", "http to localhost.example.com, expected https"),
+        (f"ftp://example.com/{SECRET}", "ftp to example.com, expected https"),
+        (f"//example.com/{SECRET}", "no scheme to example.com, expected https"),
+        (SECRET, "not a URL that can be written to"),
+        (f"https:///{SECRET}", "not a URL that can be written to"),
+        (f"https://user:{SECRET}@example.com/", "not a URL that can be written to"),
+        (f"https://example.com:0/{SECRET}", "not a URL that can be written to"),
+        (f"https://example.com:x/{SECRET}", "not a URL that can be written to"),
+        (f"https://[example.com/{SECRET}", "not a URL that can be written to"),
+        (f"https://example.com/\n{SECRET}", "not a URL that can be written to"),
+        (f"https://example.com/ {SECRET}", "not a URL that can be written to"),
+        (f"https://exämple.com/{SECRET}", "not a URL that can be written to"),
+    ],
+)
+def test_a_url_that_may_not_be_written_to_is_told_without_its_secret(
+    url: object, problem: str
+) -> None:
+    assert flaw(url) == f"ResponseURL: {problem}"
 
-            def log_message(self, *_: object) -> None:
-                pass
 
-        super().__init__(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self.serve_forever, args=(0.01,))
-        self._thread.start()
+# What goes over the wire
 
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
-    def url(self, scheme: str = "http") -> str:
-        return f"{scheme}://localhost:{self.server_port}/a/b?X-Amz-Signature=s3cr3t&c=d%2Fe"
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture
-def store() -> Iterator[Server]:
-    with Server() as server:
-        yield server
+def store() -> Iterator[HttpResponseStore]:
+    with HttpResponseStore() as store:
+        yield store
 
 
-@pytest.mark.parametrize("status", [200, 403, 503])
-def test_it_is_put_to_the_letter_and_the_status_is_told(status: int) -> None:
-    with Server(status) as server:
-        assert put(server.url(), b"body") == status
-    ((target, headers, body),) = server.requests
-    assert target == "/a/b?X-Amz-Signature=s3cr3t&c=d%2Fe"
-    # Presigned without a content type, so it has to be empty.
-    sent = {name.lower(): value for name, value in headers.items()}
-    assert sent.pop("user-agent").startswith("python-urllib3/")
+def test_what_is_put_to_the_letter(store: HttpResponseStore) -> None:
+    assert put(f"{store.url}/a/b%2Fc?d=e%3D&f", b"body") == 200
+    assert store.puts == [("/a/b%2Fc?d=e%3D&f", b"body")]
+    sent = {name.lower(): value for name, value in store.headers[0].items()}
+    assert sent.pop("user-agent")
     assert sent == {
-        "host": f"localhost:{server.server_port}",
+        "host": store.url.removeprefix("http://"),
         "accept-encoding": "identity",
         "content-length": "4",
         "content-type": "",
     }
-    assert body == b"body"
 
 
-def test_it_does_not_follow_to_another_place(store: Server) -> None:
-    with Server(307) as server:
-        assert put(server.url(), b"body") == 307
-    assert store.requests == []
-
-
-@pytest.mark.parametrize("bundle", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
-def test_it_trusts_whom_boto3_is_told_to_trust(
-    store: Server, bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("status", [204, 307, 403, 503])
+def test_a_status_is_returned_as_it_came_and_nothing_is_followed_or_repeated(
+    store: HttpResponseStore, status: int
 ) -> None:
-    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    store.socket = context.wrap_socket(store.socket, server_side=True)
-    with pytest.raises(BotoCoreError):
-        put(store.url("https"), b"body")
-    assert store.requests == []
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv(bundle, str(tmp_path / "ca.pem"))
-    assert put(store.url("https"), b"body") == 200
-    assert len(store.requests) == 1
+    store.statuses.append(status)
+    assert put(store.url, b"") == status
+    assert len(store.puts) == 1
 
 
-def test_it_goes_through_the_proxy_that_boto3_goes_through(
-    store: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{store.server_port}")
-    with pytest.raises(BotoCoreError):
-        put("https://store.example/a?s3cr3t", b"body")
-    assert store.tunnels == ["store.example:443"]
-    monkeypatch.setenv("NO_PROXY", "localhost")
-    assert put(store.url(), b"body") == 200
-
-
-@pytest.mark.parametrize("answer", [b"", b"no HTTP", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"])
-def test_what_is_no_answer_is_an_error_of_the_client(answer: bytes) -> None:
-    with create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                connection.sendall(answer)
-
-        thread = Thread(target=serve)
-        thread.start()
+def test_a_store_that_hangs_up_or_is_not_there_is_a_failed_call() -> None:
+    with HttpResponseStore() as store:
+        store.statuses.append(0)
         with pytest.raises(BotoCoreError):
-            put(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"body")
-        thread.join()
+            put(store.url, b"")
+        assert len(store.puts) == 1
+    with pytest.raises(EndpointConnectionError):
+        put(store.url, b"")
 
 
-def test_no_log_has_the_url_on_any_level(store: Server, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    assert put(store.url(), b"body") == 200
+def test_the_url_is_in_no_log_at_any_level(
+    store: HttpResponseStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("", "urllib3", "botocore"):
+        caplog.set_level(logging.DEBUG, name)
+    store.statuses.append(0)
     with pytest.raises(BotoCoreError):
-        put("http://127.0.0.1:9/a?X-Amz-Signature=s3cr3t", b"body")
-    assert "s3cr3t" not in caplog.text
+        put(f"{store.url}/{SECRET}", b"")
+    assert put(f"{store.url}/{SECRET}", b"") == 200
+    assert SECRET not in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("url", "told"),
-    [
-        ("https://example.com/", ""),
-        ("https://[2001:db8::1]:1/a", ""),
-        ("http://127.0.0.1:81/a", ""),
-        ("http://[::1]/a", ""),
-        ("http://localhost/", ""),
-        ("http://example.com/", "ResponseURL: http to example.com, expected https"),
-        ("ftp://example.com/", "ResponseURL: ftp to example.com, expected https"),
-        ("//example.com/", "ResponseURL: no scheme to example.com, expected https"),
-        ("https://me@example.com/", "ResponseURL: not a URL that can be written to"),
-        ("https://example.com:0/", "ResponseURL: not a URL that can be written to"),
-        ("https://example.com:x/", "ResponseURL: not a URL that can be written to"),
-        ("https://exam ple.com/", "ResponseURL: not a URL that can be written to"),
-        ("https://example.com/\n", "ResponseURL: not a URL that can be written to"),
-        ("https://exämple.com/", "ResponseURL: not a URL that can be written to"),
-        ("https:///a", "ResponseURL: not a URL that can be written to"),
-        ("", "ResponseURL: missing"),
-        (None, "ResponseURL: missing"),
-        (7, "ResponseURL: missing"),
-    ],
-)
-def test_a_url_that_may_not_be_written_to_is_told_as_that(url: object, told: str) -> None:
-    assert flaw(url) == told
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def bundle(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def secure(store: HttpResponseStore, authority: trustme.CA) -> HttpResponseStore:
+    """The store over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    store._server.socket = context.wrap_socket(
+        store._server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    store.url = store.url.replace("http:", "https:")
+    return store
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_the_certificates_are_those_that_boto3_goes_by(
+    secure: HttpResponseStore, bundle: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, bundle)
+    assert put(f"{secure.url}/a", b"body") == 200
+    assert secure.puts == [("/a", b"body")]
+
+
+def test_a_certificate_that_nobody_vouches_for_gets_nothing(secure: HttpResponseStore) -> None:
+    with pytest.raises(SSLError):
+        put(secure.url, b"")
+    assert secure.puts == []
+
+
+class Proxy:
+    """An HTTP proxy that tunnels."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_CONNECT(self) -> None:
+                proxy.asked.append(self.path)
+                host, _, port = self.path.partition(":")
+                with create_connection((host, int(port))) as there:
+                    self.send_response(200)
+                    self.end_headers()
+                    back = Thread(target=_pump, args=(there, self.connection))
+                    back.start()
+                    _pump(self.connection, there)
+                    back.join()
+                self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+def _pump(source: socket, sink: socket) -> None:
+    with suppress(OSError):
+        while received := source.recv(65_536):
+            sink.sendall(received)
+        sink.shutdown(SHUT_WR)
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    proxy = Proxy()
+    thread = Thread(target=proxy.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield proxy
+    proxy.server.shutdown()
+    thread.join()
+    proxy.server.server_close()
+
+
+def test_the_proxy_is_the_one_that_boto3_goes_through(
+    secure: HttpResponseStore, bundle: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    assert put(f"{secure.url}/a", b"body") == 200
+    assert secure.puts == [("/a", b"body")]
+    assert proxy.asked == [secure.url.removeprefix("https://")]
+
+
+def test_what_needs_no_proxy_goes_past_it(
+    secure: HttpResponseStore, bundle: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert put(f"{secure.url}/a", b"body") == 200
+    assert proxy.asked == []

@@ -1,126 +1,142 @@
-"""How far a look is believed: each rule of progress.py, at its boundary."""
-
-from dataclasses import replace
+"""How far a request has come, and how far a look is believed."""
 
 import pytest
 
 from transfer_server_state.machine import State, Step
 from transfer_server_state.progress import LEAVES_WITHIN_S, QUIET_S, READ_LAG_S, Progress
 
-AT_S = 1_000.0
-SEEN = Progress().seen(State.ONLINE, AT_S)
-INTENDED = SEEN.intended(Step.STOP, AT_S)
-GIVEN = replace(INTENDED, uncertain=False)
+ON, OFF = State.ONLINE, State.OFFLINE
+AT = 1_000.0
+LOOKED = Progress().seen(ON, AT)
+# StopServer was written down; whether it left is not known.
+INTENDED = LOOKED.intended(Step.STOP, AT)
+COMMANDED = Progress(ON, ON, Step.STOP, ON, AT, looks=1)
+REFUSED = Progress(ON, ON, Step.STOP, ON, AT, refusal="no", looks=1)
 
 
-def step(progress: Progress, after_s: float, **more: float) -> Step:
-    return progress.step(State.OFFLINE, AT_S + after_s, **more)
+def test_the_quiet_time_is_a_command_s_way_to_aws_and_the_lag_of_a_read() -> None:
+    assert (READ_LAG_S, LEAVES_WITHIN_S, QUIET_S) == (15, 5, 25)
 
 
-def test_the_quiet_time_covers_the_way_to_aws_and_the_lag() -> None:
-    assert (LEAVES_WITHIN_S, READ_LAG_S, QUIET_S) == (5, 15, 25)
+def test_it_keeps_the_first_look_the_last_and_how_many() -> None:
+    assert LOOKED.seen(State.STOPPING, AT).seen(OFF, AT) == Progress(ON, OFF, looks=3)
 
 
-def test_the_first_look_and_the_last_are_kept_and_all_are_counted() -> None:
-    progress = SEEN.seen(State.STOPPING, AT_S + 1).seen(State.OFFLINE, AT_S + 2)
-    assert progress == Progress(first=State.ONLINE, last=State.OFFLINE, looks=3)
+def test_an_intended_command_is_uncertain_and_knows_where_it_was_given() -> None:
+    expected = Progress(ON, ON, Step.STOP, ON, AT, uncertain=True, looks=1)
+    assert expected == INTENDED
 
 
-def test_nothing_is_done_before_a_look() -> None:
-    assert step(Progress(), 0) is Step.WAIT
+@pytest.mark.parametrize("observed", [State.STOPPING, OFF, State.STOP_FAILED])
+def test_another_state_shows_the_effect_of_an_uncertain_command(observed: State) -> None:
+    seen = INTENDED.seen(observed, AT + 1)
+    assert (seen.uncertain, seen.command, seen.commanded_in) == (False, Step.STOP, ON)
 
 
-def test_the_table_decides() -> None:
-    assert step(SEEN, 0) is Step.STOP
-    assert step(GIVEN, 0) is Step.WAIT
-    assert step(GIVEN.seen(State.OFFLINE, AT_S + 1), 1) is Step.DONE
-    assert step(GIVEN.seen(State.STOP_FAILED, AT_S + 1), 1) is Step.FAILED
-
-
-def test_a_command_is_noted_with_when_and_where_it_was_given_and_as_uncertain() -> None:
-    assert (
-        replace(
-            SEEN,
-            command=Step.STOP,
-            commanded_in=State.ONLINE,
-            commanded_at_s=AT_S,
-            uncertain=True,
-        )
-        == INTENDED
-    )
-
-
-@pytest.mark.parametrize("shown", [State.STOPPING, State.OFFLINE, State.STOP_FAILED])
-def test_another_state_shows_that_an_uncertain_command_took_effect(shown: State) -> None:
-    assert INTENDED.seen(shown, AT_S + 1) == replace(INTENDED, last=shown, looks=2, uncertain=False)
-
-
-@pytest.mark.parametrize(("after_s", "again"), [(QUIET_S - 0.1, False), (QUIET_S, True)])
+@pytest.mark.parametrize(("later_s", "given"), [(1, True), (24.9, True), (25, False)])
 def test_the_same_stable_state_after_the_quiet_time_shows_that_it_had_none(
-    after_s: float, *, again: bool
+    later_s: float, *, given: bool
 ) -> None:
-    after = INTENDED.seen(State.ONLINE, AT_S + after_s)
-    assert after.command is (None if again else Step.STOP)
-    assert after.commanded_in is (None if again else State.ONLINE)
-    assert after.uncertain is not again
-    assert step(after, after_s) is (Step.STOP if again else Step.WAIT)
+    seen = INTENDED.seen(ON, AT + later_s)
+    assert seen.uncertain is given
+    assert (seen.command, seen.commanded_in) == ((Step.STOP, ON) if given else (None, None))
+    assert seen.step(OFF, AT + later_s) is (Step.WAIT if given else Step.STOP)
+    # When it was tried is not forgotten.
+    assert seen.commanded_at_s == AT
 
 
-def test_a_failed_state_may_have_been_reached_anew_so_its_command_is_not_given_again() -> None:
-    failed = Progress().seen(State.STOP_FAILED, AT_S).intended(Step.STOP, AT_S)
-    for after_s, expected in ((QUIET_S - 0.1, Step.WAIT), (QUIET_S, Step.FAILED)):
-        assert step(failed.seen(State.STOP_FAILED, AT_S + after_s), after_s) is expected
-
-
-@pytest.mark.parametrize(("after_s", "expected"), [(14.9, Step.WAIT), (15, Step.FAILED)])
-def test_a_failure_in_the_state_of_the_command_is_believed_after_the_lag(
-    after_s: float, expected: Step
+@pytest.mark.parametrize(("later_s", "step"), [(24.9, Step.WAIT), (25, Step.FAILED)])
+def test_the_same_failure_is_no_sign_that_an_uncertain_command_had_no_effect(
+    later_s: float, step: Step
 ) -> None:
-    given = replace(Progress().seen(State.STOP_FAILED, AT_S).intended(Step.STOP, AT_S))
-    given = replace(given, uncertain=False)
-    assert step(given.seen(State.STOP_FAILED, AT_S + after_s), after_s) is expected
+    failed = Progress().seen(State.STOP_FAILED, AT).intended(Step.STOP, AT)
+    seen = failed.seen(State.STOP_FAILED, AT + later_s)
+    assert seen.uncertain
+    assert seen.step(OFF, AT + later_s) is step
 
 
-@pytest.mark.parametrize(("after_s", "expected"), [(14.9, Step.WAIT), (15, Step.FAILED)])
-@pytest.mark.parametrize("seen", [State.ONLINE, State.STARTING])
-def test_a_refused_command_fails_unless_the_server_gets_to_move(
-    seen: State, after_s: float, expected: Step
+def test_a_certain_command_is_not_given_again_however_long_nothing_moves() -> None:
+    assert COMMANDED.seen(ON, AT + 3_600).step(OFF, AT + 3_600) is Step.WAIT
+
+
+@pytest.mark.parametrize(("later_s", "step"), [(14.9, Step.WAIT), (15, Step.FAILED)])
+def test_a_refusal_is_believed_when_no_look_shows_the_server_on_its_way(
+    later_s: float, step: Step
 ) -> None:
-    refused = replace(GIVEN, refusal="no")
-    assert step(refused.seen(seen, AT_S + after_s), after_s) is expected
-    moving = refused.seen(State.STOPPING, AT_S + 1)
-    assert moving.refusal == ""
-    assert step(moving, 60) is Step.WAIT
+    assert REFUSED.seen(ON, AT + later_s).step(OFF, AT + later_s) is step
 
 
-def test_a_refused_command_does_not_matter_to_a_server_that_is_there() -> None:
-    assert step(replace(GIVEN, refusal="no").seen(State.OFFLINE, AT_S + 1), 1) is Step.DONE
+@pytest.mark.parametrize(
+    ("command", "observed", "refusal"),
+    [
+        (Step.STOP, State.STOPPING, ""),
+        (Step.START, State.STARTING, ""),
+        (Step.STOP, State.STARTING, "no"),
+        (Step.START, State.STOPPING, "no"),
+        (Step.STOP, OFF, "no"),
+    ],
+)
+def test_a_refusal_is_forgotten_when_the_server_goes_where_it_was_sent(
+    command: Step, observed: State, refusal: str
+) -> None:
+    refused = Progress(ON, ON, command, ON, AT, refusal="no")
+    assert refused.seen(observed, AT + 1).refusal == refusal
 
 
-@pytest.mark.parametrize(("after_s", "expected"), [(14.9, Step.WAIT), (15, Step.DONE)])
-def test_done_is_doubted_for_as_long_as_asked(after_s: float, expected: Step) -> None:
-    there = Progress().seen(State.OFFLINE, AT_S)
-    assert step(there, after_s, doubted_until_s=AT_S + READ_LAG_S) is expected
-    assert step(there, after_s) is Step.DONE
+@pytest.mark.parametrize(("later_s", "step"), [(14.9, Step.WAIT), (15, Step.FAILED)])
+def test_the_failure_in_which_a_command_was_given_may_be_a_stale_read(
+    later_s: float, step: Step
+) -> None:
+    stopped = Progress(State.STOP_FAILED, State.STOP_FAILED, Step.STOP, State.STOP_FAILED, AT)
+    assert stopped.step(OFF, AT + later_s) is step
 
 
-def test_the_next_request_knows_when_a_command_was_given_and_whether_that_was_seen() -> None:
-    assert Progress().next() == SEEN.next() == Progress()
-    unseen = Progress(earlier_at_s=AT_S, earlier_unseen=True)
-    assert INTENDED.next() == GIVEN.next() == unseen
-    assert GIVEN.seen(State.STOPPING, AT_S + 1).next() == Progress(earlier_at_s=AT_S)
-    assert unseen.next() == unseen
+def test_a_new_failure_is_believed_at_once() -> None:
+    assert COMMANDED.seen(State.STOP_FAILED, AT + 1).step(OFF, AT + 1) is Step.FAILED
 
 
-@pytest.mark.parametrize(("after_s", "expected"), [(24.9, Step.WAIT), (25, Step.STOP)])
+def test_without_a_look_nothing_is_decided() -> None:
+    assert Progress().step(OFF, AT) is Step.WAIT
+
+
+@pytest.mark.parametrize(("now_s", "step"), [(AT + 9.9, Step.WAIT), (AT + 10, Step.DONE)])
+def test_where_a_look_is_doubted_it_is_not_done_before_the_doubt_ends(
+    now_s: float, step: Step
+) -> None:
+    assert LOOKED.step(ON, now_s, doubted_until_s=AT + 10) is step
+    # A doubt keeps nobody from a command.
+    assert LOOKED.step(OFF, now_s, doubted_until_s=AT + 10) is Step.STOP
+
+
+# What an earlier request set in motion
+
+
+def test_a_request_begins_with_the_time_of_the_command_before_it() -> None:
+    assert LOOKED.next() == Progress()
+    assert COMMANDED.seen(OFF, AT + 60).next() == Progress(earlier_at_s=AT)
+    assert COMMANDED.next() == Progress(earlier_at_s=AT, earlier_unseen=True)
+    assert INTENDED.seen(ON, AT).next() == Progress(earlier_at_s=AT, earlier_unseen=True)
+
+
+def test_the_next_but_one_still_knows_of_it() -> None:
+    begun = COMMANDED.next()
+    assert begun.next() == begun
+    assert begun.seen(ON, AT + 1).next() == begun
+
+
+@pytest.mark.parametrize(("later_s", "believed"), [(24.9, False), (25, True)])
 def test_no_look_is_believed_while_an_earlier_command_may_take_effect_unseen(
-    after_s: float, expected: Step
+    later_s: float, *, believed: bool
 ) -> None:
-    assert step(GIVEN.next().seen(State.ONLINE, AT_S + after_s), after_s) is expected
+    seen = COMMANDED.next().seen(ON, AT + later_s)
+    assert seen.step(OFF, AT + later_s) is (Step.STOP if believed else Step.WAIT)
+    assert seen.earlier_unseen is not believed
 
 
-@pytest.mark.parametrize(("after_s", "expected"), [(14.9, Step.WAIT), (15, Step.DONE)])
-def test_done_may_be_older_than_an_earlier_command(after_s: float, expected: Step) -> None:
-    earlier = GIVEN.seen(State.STOPPING, AT_S + 1).next()
-    assert step(earlier.seen(State.OFFLINE, AT_S + after_s), after_s) is expected
-    assert step(earlier.seen(State.ONLINE, AT_S + 1), 1) is Step.STOP
+@pytest.mark.parametrize(("later_s", "step"), [(14.9, Step.WAIT), (15, Step.DONE)])
+def test_a_look_may_be_older_than_a_command_whose_effect_was_seen(
+    later_s: float, step: Step
+) -> None:
+    seen = COMMANDED.seen(OFF, AT + 2).next().seen(ON, AT + later_s)
+    assert seen.step(ON, AT + later_s) is step
+    assert seen.step(OFF, AT + later_s) is Step.STOP

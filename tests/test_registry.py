@@ -1,17 +1,14 @@
-"""The registry's table: what is written is read again, and nobody overwrites what they did not read."""
+"""Rows in the table, through the real client."""
 
 import json
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
-from tests.fakes.account import REGION, TABLE
 from tests.fakes.dynamodb import DynamoDB
 from tests.fakes.errors import client_error
-from transfer_server_state.aws.client import CONFIG, Aws
+from transfer_server_state.aws.client import Aws, make_client
 from transfer_server_state.aws.registry import (
     ConflictError,
     Registry,
@@ -24,113 +21,162 @@ from transfer_server_state.request import Owner
 from transfer_server_state.row import Row
 
 SERVER = "s-0123456789abcdef0"
-WHOLE = Row(
-    SERVER,
-    Owner("arn:aws:cloudformation:eu-west-1:000000000000:stack/demo/1", "State"),
+OWNER = Owner("arn:aws:cloudformation:eu-west-1:000000000000:stack/demo/7f", "State")
+PROGRESS = Progress(
+    first=State.ONLINE,
+    last=State.STOPPING,
+    command=Step.STOP,
+    commanded_in=State.ONLINE,
+    commanded_at_s=1_000.25,
+    uncertain=True,
+    refusal="no",
+    looks=4,
+    earlier_at_s=900.5,
+    earlier_unseen=True,
+)
+FULL = Row(
+    server_id=SERVER,
+    owner=OWNER,
     desired=State.OFFLINE,
     found=State.ONLINE,
-    request="d1",
-    sent_at=1_700_000_000.0,
-    declared_at=1_600_000_000.5,
-    past=("d0", "d-1"),
-    progress=Progress(
-        first=State.STARTING,
-        last=State.ONLINE,
-        command=Step.STOP,
-        commanded_in=State.ONLINE,
-        commanded_at_s=1_700_000_001.25,
-        uncertain=True,
-        refusal="no",
-        looks=3,
-        earlier_at_s=1_600_000_001,
-        earlier_unseen=True,
-    ),
-    answer={"status": "SUCCESS", "data": {"State": "OFFLINE"}},
+    request="3",
+    sent_at=1_000.5,
+    declared_at=999.5,
+    past=("1", "2"),
+    given_up={str(OWNER): 998.5},
+    progress=PROGRESS,
+    answer={"status": "SUCCESS", "told": {"command": None, "waited_s": 1.5}},
     held=True,
     restoring=State.ONLINE,
     released=True,
-    expires_at=1_702_592_000,
+    expires_at=2_000,
 )
 
 
 @pytest.fixture
-def dynamodb() -> DynamoDB:
-    return DynamoDB(TABLE, stale_reads=True)
+def table() -> DynamoDB:
+    return DynamoDB("registry", stale_reads=True)
 
 
 @pytest.fixture
-def registry(dynamodb: DynamoDB) -> Any:
-    with closing(boto3.client("dynamodb", region_name=REGION, config=CONFIG)) as client:
-        client.meta.events.register_first("before-send.dynamodb", dynamodb.before_send)
-        yield Registry(Aws(lambda _: client), TABLE)
+def registry(table: DynamoDB) -> Iterator[Registry]:
+    client = make_client("dynamodb")
+    client.meta.events.register_first("before-send.dynamodb", table.before_send)
+    clients = {"dynamodb": client}
+    yield Registry(Aws(clients.__getitem__), "registry")
+    client.close()
 
 
-def test_a_row_that_is_not_there_is_new(registry: Registry) -> None:
+def put(table: DynamoDB, **attributes: dict[str, str]) -> None:
+    table.put_item(TableName="registry", Item={"ServerId": {"S": SERVER}, **attributes})
+
+
+def item(table: DynamoDB) -> dict[str, Any]:
+    key = {"ServerId": {"S": SERVER}}
+    found = table.get_item(TableName="registry", Key=key, ConsistentRead=True)
+    return dict(found["Item"])
+
+
+def test_a_server_that_nobody_declared_has_a_new_row(registry: Registry) -> None:
     assert registry.read(SERVER) == Row(SERVER)
+    assert registry.read(SERVER).is_free
 
 
-@pytest.mark.parametrize("row", [WHOLE, Row(SERVER, Owner("stack", "State"))])
-def test_what_is_written_is_read_again(registry: Registry, row: Row) -> None:
+@pytest.mark.parametrize("row", [FULL, Row(SERVER), Row(SERVER, OWNER, request="1")])
+def test_a_row_comes_back_as_it_was_written(registry: Registry, row: Row) -> None:
     written = registry.write(row)
-    assert written == replace(row, version=1)
-    assert registry.read(SERVER) == written
-    assert registry.write(written) == replace(row, version=2)
+    assert written.version == 1
+    again = registry.read(SERVER)
+    assert again == written
+    assert [type(getattr(again.progress, name)) for name in ("first", "command")] == [
+        type(row.progress.first),
+        type(row.progress.command),
+    ]
 
 
-def test_an_attribute_has_the_name_and_the_type_that_people_look_for(
-    registry: Registry, dynamodb: DynamoDB
-) -> None:
-    registry.write(WHOLE)
-    item = dynamodb.get_item(TableName=TABLE, Key={"ServerId": {"S": SERVER}}, ConsistentRead=True)
-    kinds = {name: next(iter(value)) for name, value in item["Item"].items()}
-    numbers = {"SentAt", "DeclaredAt", "Held", "Released", "ExpiresAt", "Version"}
-    texts = {"ServerId", "Owner", "Desired", "Found", "Request", "Past", "Progress", "Answer"}
-    assert kinds == dict.fromkeys(texts | {"Restoring"}, "S") | dict.fromkeys(numbers, "N")
-    assert item["Item"]["ExpiresAt"] == {"N": "1702592000"}
+def test_a_row_reads_well_in_the_console(registry: Registry, table: DynamoDB) -> None:
+    registry.write(FULL)
+    shown = item(table)
+    assert json.loads(shown.pop("Progress")["S"])["commanded_in"] == "ONLINE"
+    assert json.loads(shown.pop("Answer")["S"]) == FULL.answer
+    assert shown == {
+        "ServerId": {"S": SERVER},
+        "Owner": {"S": f"{OWNER.stack_id}/State"},
+        "Desired": {"S": "OFFLINE"},
+        "Found": {"S": "ONLINE"},
+        "Request": {"S": "3"},
+        "SentAt": {"N": "1000.5"},
+        "DeclaredAt": {"N": "999.5"},
+        "Past": {"S": '["1", "2"]'},
+        "GivenUp": {"S": f'{{"{OWNER}": 998.5}}'},
+        "Held": {"N": "1"},
+        "Restoring": {"S": "ONLINE"},
+        "Released": {"N": "1"},
+        "ExpiresAt": {"N": "2000"},
+        "Version": {"N": "1"},
+    }
 
 
-@pytest.mark.parametrize(
-    "read", [Row(SERVER), replace(WHOLE, version=1), replace(WHOLE, version=3)]
-)
-def test_what_was_written_since_is_not_overwritten(registry: Registry, read: Row) -> None:
-    now = registry.write(registry.write(replace(WHOLE, desired=State.ONLINE)))
+def test_a_write_is_on_condition_that_nobody_wrote_since(registry: Registry) -> None:
+    first = registry.write(Row(SERVER, request="1"))
+    second = registry.write(first)
+    assert second.version == 2
+    for stale in (Row(SERVER), first):
+        with pytest.raises(ConflictError):
+            registry.write(stale)
+    assert registry.read(SERVER) == second
+
+
+def test_a_row_that_is_gone_is_not_written_over(registry: Registry, table: DynamoDB) -> None:
+    row = registry.write(Row(SERVER))
+    table.delete_item(TableName="registry", Key={"ServerId": {"S": SERVER}})
     with pytest.raises(ConflictError):
-        registry.write(read)
-    assert registry.read(SERVER) == now
+        registry.write(row)
 
 
-def test_what_another_version_of_the_provider_knows_is_left_out_and_nothing_is_lost(
-    registry: Registry, dynamodb: DynamoDB
+def test_what_another_version_of_the_provider_wrote_besides_is_left_out(
+    registry: Registry, table: DynamoDB
 ) -> None:
-    progress = {"first": "ONLINE", "command": "StopServer", "mood": "good"}
-    item = {"ServerId": {"S": SERVER}, "Version": {"N": "7"}, "Colour": {"S": "blue"}}
-    item |= {"Found": {"S": "ONLINE"}, "Progress": {"S": json.dumps(progress)}}
-    dynamodb.put_item(TableName=TABLE, Item=item)
+    kept = {"first": "ONLINE", "command": "StopServer", "looks": 4, "mood": "fine"}
+    put(table, Version={"N": "7"}, Mood={"S": "fine"}, Progress={"S": json.dumps(kept)})
     assert registry.read(SERVER) == Row(
-        SERVER,
-        found=State.ONLINE,
-        progress=Progress(first=State.ONLINE, command=Step.STOP),
-        version=7,
+        SERVER, version=7, progress=Progress(first=State.ONLINE, command=Step.STOP, looks=4)
     )
+
+
+def test_a_row_that_a_person_wrote_has_what_it_has(registry: Registry, table: DynamoDB) -> None:
+    put(table, Desired={"S": "OFFLINE"}, Version={"N": "1"})
+    assert registry.read(SERVER) == Row(SERVER, desired=State.OFFLINE, version=1)
+
+
+def test_a_row_without_a_version_can_be_written_over(registry: Registry, table: DynamoDB) -> None:
+    put(table, Desired={"S": "OFFLINE"})
+    assert registry.write(registry.read(SERVER)).version == 1
 
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("ResourceNotFoundException", 400), ("AccessDeniedException", 400), ("InternalError", 500)],
+    [
+        ("ThrottlingException", 400),
+        ("AccessDeniedException", 403),
+        ("ResourceNotFoundException", 400),
+        ("InternalServerError", 500),
+    ],
 )
-def test_a_table_that_refuses_is_one_that_does_not_answer_for_now(
-    registry: Registry, dynamodb: DynamoDB, code: str, status: int
+def test_a_table_that_does_not_answer_or_refuses_is_out_of_reach_for_now(
+    registry: Registry, table: DynamoDB, code: str, status: int
 ) -> None:
-    for operation, call in (
-        ("GetItem", lambda: registry.read(SERVER)),
-        ("PutItem", lambda: registry.write(WHOLE)),
-    ):
-        dynamodb.failures[operation].append(client_error(code, status, operation))
-        with pytest.raises(UnreachableError, match=f"dynamodb:{operation}: {code}"):
-            call()
+    for operation in ("GetItem", "PutItem"):
+        table.failures[operation].append(client_error(code, status, operation))
+    with pytest.raises(UnreachableError, match=f"dynamodb:GetItem: {code}"):
+        registry.read(SERVER)
+    with pytest.raises(UnreachableError, match=f"dynamodb:PutItem: {code}"):
+        registry.write(Row(SERVER))
+    assert registry.read(SERVER) == Row(SERVER)
 
 
-def test_without_the_table_a_deletion_keeps_its_own_row() -> None:
-    registry = Unremembered(WHOLE)
-    assert registry.read(SERVER) == WHOLE
-    assert registry.write(Row(SERVER)) == registry.read(SERVER) == Row(SERVER)
+def test_who_cannot_reach_the_table_keeps_a_row_of_its_own() -> None:
+    alone = Unremembered(Row(SERVER, request="1"))
+    assert alone.read(SERVER).request == "1"
+    assert alone.write(Row(SERVER, request="2")).request == "2"
+    assert alone.read(SERVER).request == "2"

@@ -17,20 +17,23 @@ class Api:
     """The Transfer API with one answer."""
 
     def __init__(self, answer: Any = None) -> None:
-        self.answer = answer
+        self.answer = answer  # or the error to every call
         self.calls: list[tuple[str, dict[str, str]]] = []
 
     def describe_server(self, **asked: str) -> Any:
-        self.calls.append(("DescribeServer", asked))
+        return self._answer("DescribeServer", asked)
+
+    def start_server(self, **asked: str) -> None:
+        self._answer("StartServer", asked)
+
+    def stop_server(self, **asked: str) -> None:
+        self._answer("StopServer", asked)
+
+    def _answer(self, operation: str, asked: dict[str, str]) -> Any:
+        self.calls.append((operation, asked))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
-
-    def start_server(self, **asked: str) -> None:
-        self.calls.append(("StartServer", asked))
-
-    def stop_server(self, **asked: str) -> None:
-        self.calls.append(("StopServer", asked))
 
 
 def server(api: Api) -> Server:
@@ -65,26 +68,29 @@ def test_it_reads_a_state_and_keeps_the_arn(state: State) -> None:
 def test_what_it_does_not_understand_is_no_state(answer: object, error: str) -> None:
     with pytest.raises(UnavailableError) as told:
         server(Api(answer)).observe()
-    text = f"transfer:DescribeServer: an answer that is not understood: {error}"
-    assert str(told.value) == text
-    assert told.value.maybe_done is False
+    assert str(told.value) == f"transfer:DescribeServer: an answer that is not understood: {error}"
 
 
-def test_an_answer_that_is_not_understood_is_told_in_short() -> None:
+def test_what_it_does_not_understand_is_told_in_short() -> None:
     with pytest.raises(UnavailableError) as told:
-        server(Api({"Server": {"Arn": "", "State": "x" * 200}})).observe()
+        server(Api({"Server": {"Arn": "", "State": "x" * 2_000}})).observe()
     assert len(str(told.value)) <= 120
 
 
-def test_a_server_that_aws_does_not_know_is_gone_and_any_other_refusal_stays_one() -> None:
-    for code, outcome in (
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
         ("ResourceNotFoundException", Outcome.GONE),
         ("AccessDeniedException", Outcome.DENIED),
         ("InvalidRequestException", Outcome.REFUSED),
-    ):
-        with pytest.raises(RefusedError, match=f"transfer:DescribeServer: {code}: no") as told:
-            server(Api(client_error(code, 400, "DescribeServer"))).observe()
-        assert told.value.outcome is outcome
+    ],
+)
+def test_a_server_that_aws_does_not_know_is_gone(code: str, outcome: Outcome) -> None:
+    refusing = server(Api(client_error(code, 400, "DescribeServer", "Unknown server")))
+    for ask in (refusing.observe, lambda: refusing.command(Step.STOP)):
+        with pytest.raises(RefusedError, match=f"{code}: Unknown server") as told:
+            ask()
+        assert (told.value.code, told.value.outcome) == (code, outcome)
 
 
 @pytest.mark.parametrize("step", [Step.START, Step.STOP])

@@ -1,8 +1,9 @@
 """The stacks behind the requests: what is asked of CloudFormation, and what is concluded."""
 
+from typing import Any
+
 import pytest
 
-from tests.fakes.account import STACK
 from tests.fakes.cloudformation import CloudFormation, Stack
 from tests.fakes.errors import client_error
 from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
@@ -10,17 +11,24 @@ from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.request import Owner
 
 SERVER, OTHER = "s-0123456789abcdef0", "s-ffffffffffffffff0"
-OWNER = Owner(STACK, "State")
-PARENT = STACK.replace("demo", "parent")
+NESTED, PARENT, ROOT = (f"arn:aws:cloudformation:r:a:stack/{name}/1" for name in "npr")
+OWNER = Owner(NESTED, "State")
 
 
-def stacks(*known: Stack) -> Stacks:
-    api = CloudFormation(*known)
-    return Stacks(Aws(lambda _: api))
+def api(*past: str, **fields: Any) -> CloudFormation:
+    """One stack that went through these statuses, a minute each from the thousandth second on."""
+    stack = Stack(NESTED, **fields)
+    for minute, status in enumerate(past):
+        stack.become(status, 1_000 + 60 * minute)
+    return CloudFormation(stack)
 
 
-def in_status(status: str, **more: str) -> Stack:
-    return Stack(STACK, status, **more)
+def stacks(cloudformation: CloudFormation) -> Stacks:
+    clients = {"cloudformation": cloudformation}
+    return Stacks(Aws(clients.__getitem__))
+
+
+# What a stack undoes
 
 
 @pytest.mark.parametrize(
@@ -32,121 +40,173 @@ def in_status(status: str, **more: str) -> Stack:
         ("CREATE_IN_PROGRESS", False),
         ("UPDATE_IN_PROGRESS", False),
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False),
-        ("UPDATE_COMPLETE", False),
         ("ROLLBACK_COMPLETE", False),
         ("UPDATE_ROLLBACK_FAILED", False),
     ],
 )
-def test_a_stack_undoes_what_it_did_while_it_rolls_back(status: str, *, undoes: bool) -> None:
-    assert stacks(in_status(status)).undoes(OWNER) is undoes
+def test_a_stack_undoes_what_was_declared_while_it_rolls_back(status: str, *, undoes: bool) -> None:
+    assert stacks(api(status)).undoes(OWNER) is undoes
 
 
 @pytest.mark.parametrize(
-    ("status", "undoes"),
+    ("past", "undoes"),
+    [
+        (["CREATE_IN_PROGRESS", "CREATE_COMPLETE"], False),
+        (["CREATE_IN_PROGRESS"], True),
+        (["CREATE_IN_PROGRESS", "CREATE_FAILED"], True),
+        (["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"], True),
+        (["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_FAILED"], True),
+        (["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"], False),
+        (["CREATE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_FAILED"], False),
+        ([], False),
+    ],
+)
+def test_the_deletion_of_a_stack_undoes_what_never_was_complete(
+    past: list[str], *, undoes: bool
+) -> None:
+    deleted = stacks(api(*past, "DELETE_IN_PROGRESS"))
+    assert deleted.undoes(OWNER, declared_at=1_030) is undoes
+
+
+@pytest.mark.parametrize(("declared_at", "undoes"), [(1_118, False), (1_119, True), (1_200, True)])
+def test_the_deletion_of_a_stack_leaves_what_an_earlier_operation_declared(
+    declared_at: float, *, undoes: bool
+) -> None:
+    """Of the declaration only the second is known."""
+    update = ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"]
+    deleted = stacks(api("CREATE_IN_PROGRESS", "CREATE_COMPLETE", *update, "DELETE_IN_PROGRESS"))
+    assert deleted.undoes(OWNER, declared_at) is undoes
+
+
+class WithResources(CloudFormation):
+    """Its resources are at work in events of the same statuses."""
+
+    def describe_stack_events(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        page = super().describe_stack_events(StackName, NextToken)
+        event = {"PhysicalResourceId": "x", "ResourceStatus": "CREATE_COMPLETE"}
+        return page | {"StackEvents": [event, *page["StackEvents"], event]}
+
+
+def test_only_the_stack_s_own_events_count() -> None:
+    stack = api("CREATE_IN_PROGRESS", "ROLLBACK_FAILED", "DELETE_IN_PROGRESS").stacks[NESTED]
+    assert stacks(WithResources(stack)).undoes(OWNER, declared_at=1_030)
+
+
+def test_a_deletion_looks_back_ten_pages_and_no_further() -> None:
+    failed = ["DELETE_IN_PROGRESS", "DELETE_FAILED"] * 20
+    cloudformation = api("CREATE_IN_PROGRESS", *failed, "DELETE_IN_PROGRESS")
+    assert not stacks(cloudformation).undoes(OWNER, declared_at=1_030)
+    assert cloudformation.calls.count("DescribeStackEvents") == 10
+
+
+@pytest.mark.parametrize(
+    ("root", "undoes"),
     [("ROLLBACK_IN_PROGRESS", True), ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False)],
 )
-def test_a_nested_stack_is_deleted_where_its_parent_rolls_back(
-    status: str, *, undoes: bool
+def test_a_nested_stack_that_is_deleted_undoes_what_its_root_undoes(
+    root: str, *, undoes: bool
 ) -> None:
-    child = in_status("DELETE_IN_PROGRESS", parent_id=PARENT)
-    assert stacks(child, Stack(PARENT, status)).undoes(OWNER) is undoes
+    cloudformation = api("DELETE_IN_PROGRESS", parent_id=PARENT)
+    cloudformation.stacks[PARENT] = Stack(PARENT, "DELETE_IN_PROGRESS", parent_id=ROOT)
+    cloudformation.stacks[ROOT] = Stack(ROOT, root)
+    assert stacks(cloudformation).undoes(OWNER) is undoes
+    assert cloudformation.calls == ["DescribeStacks"] * 3
 
 
-CREATED, ROLLED = (100.0, "CREATE_IN_PROGRESS"), (110.0, "ROLLBACK_IN_PROGRESS")
-COMPLETE, UPDATED = (105.0, "CREATE_COMPLETE"), (200.0, "UPDATE_IN_PROGRESS")
-UNDONE, FAILED = (210.0, "UPDATE_ROLLBACK_IN_PROGRESS"), (220.0, "UPDATE_ROLLBACK_FAILED")
-DELETED, STUCK = (300.0, "DELETE_IN_PROGRESS"), (310.0, "DELETE_FAILED")
+def test_the_deletion_of_a_root_asks_for_the_root_s_own_past() -> None:
+    cloudformation = api("DELETE_IN_PROGRESS", parent_id=ROOT)
+    cloudformation.stacks[ROOT] = Stack(ROOT)
+    for at_s, status in ((1_000, "CREATE_IN_PROGRESS"), (1_060, "DELETE_IN_PROGRESS")):
+        cloudformation.stacks[ROOT].become(status, at_s)
+    assert stacks(cloudformation).undoes(OWNER, declared_at=1_030)
+
+
+def test_a_nested_stack_that_is_updated_is_not_asked_after_its_parent() -> None:
+    cloudformation = api("UPDATE_IN_PROGRESS", parent_id=PARENT)
+    cloudformation.stacks[PARENT] = Stack(PARENT, "ROLLBACK_IN_PROGRESS")
+    assert not stacks(cloudformation).undoes(OWNER)
+
+
+# Who has a server
+
+
+def listed(physical_id: str, status: str = "UPDATE_COMPLETE") -> CloudFormation:
+    return api(status, resources={"State": physical_id})
+
+
+@pytest.mark.parametrize("found", ["ONLINE", "OFFLINE"])
+def test_an_owner_has_the_server_that_its_id_names(found: str) -> None:
+    has = stacks(listed(f"{SERVER}:from-{found}")).has
+    assert has(OWNER, SERVER)
+    assert not has(OWNER, OTHER)
+    assert not has(Owner(NESTED, "Renamed"), SERVER)
+
+
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "DELETE_FAILED", "ROLLBACK_FAILED"])
+def test_nobody_is_gone_while_its_stack_is_at_work_or_stuck(status: str) -> None:
+    assert stacks(api(status)).has(OWNER, SERVER)
+    assert stacks(listed("made-up-1H2J", status)).has(OWNER, SERVER)
 
 
 @pytest.mark.parametrize(
-    ("past", "declared_at", "undoes"),
-    [
-        pytest.param([CREATED, COMPLETE, DELETED], 101, False, id="a plain deletion"),
-        pytest.param([CREATED, DELETED], 101, True, id="OnFailure: DELETE"),
-        pytest.param([CREATED, DELETED, STUCK, DELETED], 101, True, id="its second try"),
-        pytest.param(
-            [CREATED, ROLLED, (120, "ROLLBACK_FAILED"), DELETED], 101, True, id="a failed rollback"
-        ),
-        pytest.param(
-            [CREATED, COMPLETE, UPDATED, UNDONE, FAILED, DELETED], 201, True, id="of an update"
-        ),
-        pytest.param(
-            [CREATED, COMPLETE, UPDATED, UNDONE, FAILED, DELETED], 199, True, id="a second"
-        ),
-        pytest.param(
-            [CREATED, COMPLETE, UPDATED, UNDONE, FAILED, DELETED], 101, False, id="declared before"
-        ),
-        pytest.param(
-            [CREATED, COMPLETE, UPDATED, UNDONE, (230, "UPDATE_ROLLBACK_COMPLETE"), DELETED],
-            201,
-            False,
-            id="a rollback that went well",
-        ),
-        pytest.param([], 101, False, id="no events"),
-    ],
+    "status",
+    ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE"],
 )
-def test_a_deletion_undoes_what_was_never_complete(
-    past: list[tuple[float, str]], declared_at: float, *, undoes: bool
-) -> None:
-    stack = in_status("DELETE_IN_PROGRESS")
-    stack.past = past
-    assert stacks(stack).undoes(OWNER, declared_at) is undoes
+def test_an_owner_that_a_stack_at_rest_does_not_list_is_gone(status: str) -> None:
+    assert not stacks(api(status)).has(OWNER, SERVER)
+    assert not stacks(listed("made-up-1H2J", status)).has(OWNER, SERVER)
 
 
-def test_it_looks_back_ten_pages_of_events_and_no_further() -> None:
-    stack = in_status("DELETE_IN_PROGRESS")
-    stack.past = [CREATED, *[DELETED] * 19]
-    assert stacks(stack).undoes(OWNER, 101) is True
-    stack.past = [CREATED, *[DELETED] * 20]
-    assert stacks(stack).undoes(OWNER, 101) is False
+def test_an_owner_whose_stack_was_deleted_is_gone() -> None:
+    assert not stacks(listed(f"{SERVER}:from-ONLINE", "DELETE_COMPLETE")).has(OWNER, SERVER)
+    assert not stacks(CloudFormation()).has(OWNER, SERVER)
+
+
+# Who belongs together
+
+
+def test_resources_of_one_stack_belong_together_without_a_call() -> None:
+    cloudformation = CloudFormation()
+    assert stacks(cloudformation).belong_together(OWNER, Owner(NESTED, "Renamed"))
+    assert cloudformation.calls == []
 
 
 @pytest.mark.parametrize(
-    ("status", "listed", "has"),
-    [
-        ("UPDATE_COMPLETE", f"{SERVER}:from-ONLINE", True),
-        ("UPDATE_COMPLETE", f"{OTHER}:from-ONLINE", False),
-        ("UPDATE_IN_PROGRESS", f"{OTHER}:from-ONLINE", True),
-        ("UPDATE_ROLLBACK_FAILED", f"{OTHER}:from-ONLINE", True),
-        ("CREATE_IN_PROGRESS", None, True),
-        ("CREATE_COMPLETE", None, False),
-        ("ROLLBACK_COMPLETE", "not-created", False),
-        ("DELETE_COMPLETE", f"{SERVER}:from-ONLINE", False),
-        ("DELETE_FAILED", f"{SERVER}:from-ONLINE", True),
-    ],
+    ("one", "other", "together"),
+    [(ROOT, ROOT, True), (ROOT, "", False), (ROOT, PARENT, False), ("", "", False)],
 )
-def test_an_owner_has_a_server_that_is_listed_or_may_come_to_be(
-    status: str, listed: str | None, *, has: bool
-) -> None:
-    stack = in_status(status)
-    stack.resources = {} if listed is None else {"State": listed}
-    assert stacks(stack).has(OWNER, SERVER) is has
-
-
-def test_a_stack_that_is_forgotten_has_nothing() -> None:
-    assert stacks().has(OWNER, SERVER) is False
-
-
-def test_what_cannot_be_read_is_no_answer() -> None:
-    api = CloudFormation(in_status("CREATE_COMPLETE"))
-    api.failures.append(client_error("AccessDenied", 403, "DescribeStackResource"))
-    with pytest.raises(RefusedError, match="cloudformation:DescribeStackResource"):
-        Stacks(Aws(lambda _: api)).has(OWNER, SERVER)
-    api.failures.append(client_error("Throttling", 400, "DescribeStacks"))
-    with pytest.raises(UnavailableError):
-        Stacks(Aws(lambda _: api)).undoes(OWNER)
-
-
-def test_stacks_belong_together_that_are_one_or_have_one_root() -> None:
-    child, sibling = (STACK.replace("demo", name) for name in ("child", "sibling"))
-    known = stacks(
-        Stack(PARENT),
-        Stack(child, root_id=PARENT),
-        Stack(sibling, root_id=PARENT),
-        Stack(STACK),
+def test_stacks_nested_in_one_root_belong_together(one: str, other: str, *, together: bool) -> None:
+    cloudformation = CloudFormation(
+        Stack(NESTED, root_id=one), Stack(OTHER, root_id=other), Stack(ROOT)
     )
-    one = Owner(child, "State")
-    assert known.belong_together(one, Owner(child, "Other"))
-    assert known.belong_together(one, Owner(sibling, "State"))
-    assert known.belong_together(one, Owner(PARENT, "State"))
-    assert not known.belong_together(one, OWNER)
+    assert stacks(cloudformation).belong_together(OWNER, Owner(OTHER, "State")) is together
+
+
+def test_a_nested_stack_belongs_together_with_its_root() -> None:
+    cloudformation = CloudFormation(Stack(NESTED, root_id=ROOT), Stack(ROOT))
+    assert stacks(cloudformation).belong_together(OWNER, Owner(ROOT, "State"))
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("operation", ["DescribeStackResource", "DescribeStacks"])
+def test_a_denial_is_no_absence(operation: str) -> None:
+    cloudformation = api("UPDATE_COMPLETE")
+    cloudformation.denied = {operation}
+    with pytest.raises(RefusedError, match=f"cloudformation:{operation}: AccessDenied"):
+        stacks(cloudformation).has(OWNER, SERVER)
+
+
+def test_another_validation_error_is_no_absence() -> None:
+    cloudformation = api("UPDATE_COMPLETE")
+    cloudformation.failures.append(client_error("ValidationError", 400, "x", "1 error detected"))
+    with pytest.raises(RefusedError, match="1 error detected"):
+        stacks(cloudformation).has(OWNER, SERVER)
+
+
+def test_throttling_is_passed_on() -> None:
+    cloudformation = api("ROLLBACK_IN_PROGRESS")
+    cloudformation.failures.append(client_error("Throttling", 400, "DescribeStacks"))
+    with pytest.raises(UnavailableError, match="cloudformation:DescribeStacks: Throttling"):
+        stacks(cloudformation).undoes(OWNER)

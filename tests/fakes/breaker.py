@@ -8,6 +8,7 @@ from typing import Self
 _CLOSE = b"Connection: close\r\nContent-Length: "
 # None resets the connection.
 _SENT: dict[str, bytes | None] = {
+    "fine": b"HTTP/1.1 200 OK\r\n" + _CLOSE + b"0\r\n\r\n",
     "reset": None,
     "closed": b"",
     "no HTTP": b"220 mail.example.com ESMTP\r\n\r\n",
@@ -18,7 +19,7 @@ _SENT: dict[str, bytes | None] = {
     "a bare 429": b"HTTP/1.1 429 Busy\r\n" + _CLOSE + b"0\r\n\r\n",
     "a bare 408": b"HTTP/1.1 408 Late\r\n" + _CLOSE + b"0\r\n\r\n",
 }
-WAYS = (*_SENT, "refused")
+WAYS = ("refused", *_SENT)
 
 
 class Breaker:
@@ -52,7 +53,7 @@ class Breaker:
                 asked = connection.recv(65_536)
                 if asked == b"END":
                     return
-                self._break(connection, WAYS[int(asked.split()[1].strip(b"/").split(b"/")[0])])
+                self._break(connection, WAYS[int(asked.split()[1].strip(b"/"))])
 
     @staticmethod
     def _break(connection: socket.socket, way: str) -> None:

@@ -185,7 +185,7 @@ def _answered(operation: str) -> Iterator[Fault]:
     service = SERVICE_OF[operation]
     model = botocore.session.get_session().get_service_model(service).operation_model(operation)
     modelled = {shape.name: shape for shape in model.error_shapes}
-    codes = COMMON | UNMODELLED[service] | {name: 0 for name in modelled}
+    codes = COMMON | UNMODELLED[service] | dict.fromkeys(modelled, 0)
     for code, usual in codes.items():
         fields, status = {"message": SAID, "Message": SAID}, usual
         if shape := modelled.get(code):

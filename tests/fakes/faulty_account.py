@@ -104,7 +104,7 @@ class FaultyAccount:
         """Invoke the function until nothing is queued."""
         queue = self.lambda_.queue
         queue.append(event)
-        with self._answering():
+        with self.answering():
             for _ in range(MOST_INVOCATIONS):
                 if not queue:
                     return
@@ -156,7 +156,8 @@ class FaultyAccount:
         return 200
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def answering(self) -> Iterator[None]:
+        """Answer all that the clients ask for."""
         for service in SERVICES:
             client(service).meta.events.register_first("before-send", self.answer)
         try:

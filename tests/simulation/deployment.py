@@ -86,7 +86,7 @@ class Deployment:
         self.server: Server | None = None
         if rng.random() < knobs.server_in_stack:
             self.server = rng.choice([*world.transfer.servers.values()])
-        self.order = rng.choice(("before", "parallel", "after"))
+        self.order = rng.choice(("before", "before", "parallel", "after"))
         self._root = Stack(world, name)
         self.stacks: dict[int, Stack] = {}
         self._server_update: ServerUpdate | None = None
@@ -164,8 +164,10 @@ class Deployment:
         operation.template = template = self._author.template()
         creates = [self._request("Create", key, spec, operation) for key, spec in template.items()]
         self._become("CREATE_IN_PROGRESS")
-        ok = self._exchange([creates], self._fails_s())
-        if ok and rng.random() >= knobs.sibling_fails_late:
+        # Half of them, lest few stacks live to be updated.
+        doomed = rng.random() < 0.5
+        ok = self._exchange([creates], self._fails_s() if doomed else NEVER_S)
+        if ok and not (doomed and rng.random() < knobs.sibling_fails_late):
             self._end(operation, "CREATE_COMPLETE")
             self._become("CREATE_COMPLETE")
             return
@@ -224,7 +226,7 @@ class Deployment:
         self._enter("forward", roles)
         leaving = [key for key in before if key not in template]
         self._server_update = None
-        server = self.server if self.world.rng.random() < 0.7 else None
+        server = self.server if self.world.rng.random() < 0.8 else None
         ok = self._exchange(self._stages(operation, changes, server), self._fails_s())
         if ok and self.world.rng.random() >= self.world.knobs.sibling_fails_late:
             self._clean_up(operation, roles, leaving, changes)

@@ -155,7 +155,7 @@ def _is_named(request: Request, name: str, server: Server) -> bool:
 def one_answer(world: World) -> Iterator[str]:
     """3. No two answers to one request contradict each other, and ids are verbatim.
 
-    When it is over, a repeated delivery may also be told that it comes too late.
+    When it is over, a repeated delivery may also be told that nothing is done for it.
     """
     for request in world.requests:
         given = [*answers(request)]
@@ -169,7 +169,8 @@ def one_answer(world: World) -> Iterator[str]:
             ):
                 continue
             contradicts = any(first[name] != second[name] for name in _SAID_ONCE)
-            if contradicts and not (_is_late(second) and at_s > request.over_s):
+            does_nothing = _is_late(second) or _is_left(second)
+            if contradicts and not (does_nothing and at_s > request.over_s):
                 yield f"{other} answers {second}, after {first}"
         for invocation in request.invocations:
             if invocation.handed_over and invocation.answers:
@@ -302,12 +303,13 @@ def deletable(world: World) -> Iterator[str]:
                 for read in i.reads
                 if read[1] is server and read[0] < at_s
             ]
-            read_s, _, last = max(reads, default=(0.0, server, None), key=lambda read: read[0])
+            last = max(reads, default=(0.0, server, None), key=lambda read: read[0])
+            first_s = min((read[0] for read in reads), default=0.0)
             if not _owes(world, request):
                 yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
-            elif read_s > server.gone_s + READ_LAG_S + 31:
+            elif says(answer, Outcome.GONE):
                 yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-            elif reads and last is request.wanted and read_s > min(read[0] for read in reads) + 2 * READ_LAG_S:
+            elif reads and last[2] is request.wanted and last[0] > first_s + 2 * READ_LAG_S:
                 yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
 
 

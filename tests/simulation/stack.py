@@ -145,7 +145,7 @@ class ServerUpdate(Work):
         """Begin."""
         super().send()
         self.world.note(self.deployment, "updates %s", self.server)
-        self._look(5)
+        self._look(2)
 
     def _look(self, pause_s: float) -> None:
         clock, state = self.world.clock, self.server.state

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
-from transfer_server_state.machine import State, Step
 from tests.simulation.network import error
+from transfer_server_state.machine import State, Step
 
 if TYPE_CHECKING:
     from tests.simulation.function import Invocation

@@ -60,7 +60,9 @@ class Stacks:
         """Tell whether what is deleted was not complete, since an operation that declared this."""
         for event in self._events(stack_id):
             status = event["ResourceStatus"]
-            if status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+            if status == "CREATE_IN_PROGRESS":
+                return True
+            if status == "UPDATE_IN_PROGRESS":
                 # Of the declaration, only the second is known.
                 return bool(event["Timestamp"].timestamp() <= declared_at + 1)
             if "COMPLETE" in status:
