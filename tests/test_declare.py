@@ -7,6 +7,7 @@ import pytest
 
 from local.emulator import State
 from tests.fakes.account import ACCOUNT, NO_SERVER, REGION, Account
+from tests.fakes.errors import client_error
 
 OPPOSITE = {"ONLINE": "OFFLINE", "OFFLINE": "ONLINE"}
 COMMAND = {"ONLINE": "StartServer", "OFFLINE": "StopServer"}
@@ -149,6 +150,19 @@ def test_an_old_failure_that_stays_fails_after_a_grace(account: Account) -> None
     assert answer["Status"] == "FAILED"
     assert account.commands == ["StopServer"]
     assert 15 <= account.clock.now() - began_s < 25
+
+
+def test_a_command_that_is_refused_for_good_fails_though_the_server_could_still_move(
+    account: Account,
+) -> None:
+    refused = client_error("InvalidRequestException", 400, "StopServer", "not this one")
+    account.border.before("StopServer", refused)
+    began_s = account.clock.now()
+    answer = account.send("Create", DesiredState="OFFLINE")
+    assert answer["Status"] == "FAILED"
+    assert "transfer:StopServer: InvalidRequestException: not this one" in answer["Reason"]
+    assert 15 <= account.clock.now() - began_s < 25
+    assert account.border.calls.count("StopServer") == 1
 
 
 def test_a_refused_command_fails_once_a_lagging_read_is_ruled_out(account: Account) -> None:
