@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-
 from handler.aws import Aws
-from local.emulator import State
 from tests.lab import Account
+
+from local.emulator import State
 
 TRANSIENT = [
     {"error": "InternalServiceError"},

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.faulty import SECRET, Clients, FaultyAccount, Wire, event_of, put_through
+from tests.lab import ACCOUNT, REGION, STACK
 
 from handler.cloudformation import NotARequestError
 from handler.delivery import DeliveryError
 from local.emulator import State
-from tests.faulty import SECRET, Clients, FaultyAccount, Wire, event_of, put_through
-from tests.lab import ACCOUNT, REGION, STACK
 
 hostile = settings(derandomize=True, database=None, deadline=None, max_examples=150)
 

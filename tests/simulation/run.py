@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from itertools import starmap
 from multiprocessing import get_context
 
+from handler.machine import TABLE, State
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from handler.machine import TABLE, State
 from tests.simulation.invariants import INVARIANTS, violations
 from tests.simulation.variants import VARIANTS
 from tests.simulation.world import simulate

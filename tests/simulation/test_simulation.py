@@ -9,8 +9,8 @@ from inspect import isfunction
 from multiprocessing import get_context
 
 import pytest
-
 from handler.machine import TABLE
+
 from tests.simulation import limits
 from tests.simulation.invariants import INVARIANTS
 from tests.simulation.limits import LIMITS

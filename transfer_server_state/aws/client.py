@@ -103,6 +103,7 @@ def _meaning(error: ClientError, action: str) -> Exception:
     if code in THROTTLED | _PUT_OFF:
         return UnavailableError(f"{action}: {code}", throttled=code in THROTTLED)
     if code in TRANSIENT or status in _PASSING_STATUSES or status >= 500:
-        return UnavailableError(f"{action}: {code}", maybe_done=True, throttled=status == 429)
+        throttled = status == 429
+        return UnavailableError(f"{action}: {code}", maybe_done=not throttled, throttled=throttled)
     text = f"{action}: {code}: {printable(error.response['Error'].get('Message'))}"
     return RefusedError(text, code, Outcome.DENIED if code in _DENIED else Outcome.REFUSED)

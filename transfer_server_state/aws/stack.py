@@ -39,11 +39,6 @@ class Stacks:
             return self._was_incomplete(stack["StackId"], declared_at)
         return "ROLLBACK" in status and status.endswith("_IN_PROGRESS")
 
-    def goes_forward(self, owner: Owner) -> bool:
-        """Tell whether its stack is at work on what was asked of it."""
-        status = self._describe(owner.stack_id)["StackStatus"]
-        return status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
-
     def has(self, owner: Owner, server_id: str) -> bool:
         """Tell whether an owner has a server, or its stack is at work, so that it may."""
         arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}
@@ -65,7 +60,9 @@ class Stacks:
         """Tell whether what is deleted was not complete, since an operation that declared this."""
         for event in self._events(stack_id):
             status = event["ResourceStatus"]
-            if status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+            if status == "CREATE_IN_PROGRESS":
+                return True
+            if status == "UPDATE_IN_PROGRESS":
                 # Of the declaration, only the second is known.
                 return bool(event["Timestamp"].timestamp() <= declared_at + 1)
             if "COMPLETE" in status:
