@@ -193,7 +193,10 @@ def test_an_event_that_is_no_request_is_refused_without_a_put(
         ({"RequestId": None}, "RequestId: missing"),
         ({"LogicalResourceId": 7}, "LogicalResourceId: missing"),
         ({"ResponseURL": ""}, "ResponseURL: missing"),
-        ({"ResponseURL": "http://example.com/"}, "ResponseURL: http to example.com, expected https"),
+        (
+            {"ResponseURL": "http://example.com/"},
+            "ResponseURL: http to example.com, expected https",
+        ),
         ({"ResponseURL": "ftp://127.0.0.1/"}, "ResponseURL: ftp to 127.0.0.1, expected https"),
         ({"ResponseURL": "https://127.0.0.1/a b"}, "ResponseURL: not a URL that can be written to"),
     ],
