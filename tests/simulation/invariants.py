@@ -406,29 +406,39 @@ def no_secret(world: World) -> Iterator[str]:
 
 
 def declared_is_so(world: World) -> Iterator[str]:
-    """10. At rest, undisturbed, a server that one living resource declares is in its state."""
-    for server in world.transfer.servers.values():
-        declaring = [
-            resource.request
-            for deployment in world.deployments
-            for resource in deployment.resources().values()
-            if resource.spec.server is server
-        ]
-        if len(declaring) != 1 or not declaring[0].succeeded or declaring[0].kind == "Delete":
-            continue
-        request = declaring[0]
-        if server.state is request.wanted or server.disturbed_s > request.sent_s:
-            continue
-        if not _is_unguarded(world, server, request):
-            yield f"{server} is {server.state}, declared {request.wanted} by {request}"
+    """10. At rest, undisturbed, a server that one living resource declares is in its state.
+
+    When a deployment is complete, and when all is over.
+    """
+    at_rest = [
+        (operation, operation.ended_s)
+        for operation in world.operations
+        if operation.ending.endswith("_COMPLETE")
+    ]
+    last = {operation.deployment: operation for operation in world.operations if operation.ending}
+    at_rest += [(operation, world.clock.now()) for operation in last.values()]
+    for operation, at_s in at_rest:
+        for request in operation.left.values():
+            server = request.spec.server
+            # One that was declared earlier may have drifted since.
+            new = request.operation in operation.line() or at_s > operation.ended_s
+            alone = sum(r.spec.server is server for r in operation.left.values()) == 1
+            if new and alone and request.succeeded and request.kind != "Delete":
+                state = server.state_at(at_s)
+                if state is not request.wanted and not _is_unguarded(world, request, at_s):
+                    yield f"{server} is {state}, declared {request.wanted} by {request}"
 
 
-def _is_unguarded(world: World, server: Server, declaring: Request) -> bool:
-    accepted = declaring.accepted
-    others = (r for r in world.requests if r.sent_s < NEVER_S and _touches(r, server))
-    if any(limits.gave_its_row_away(declaring, r) for r in others):
-        return True
-    return bool(accepted and _is_left(accepted)) or limits.sending_is_unknown(declaring) or limits.found_behind_lag(server, declaring.sent_s, [declaring])
+def _is_unguarded(world: World, declaring: Request, at_s: float) -> bool:
+    server, accepted = declaring.spec.server, declaring.accepted or {}
+    others = (r for r in world.requests if r.sent_s <= at_s and _touches(r, server))
+    return (
+        _is_left(accepted)
+        or any(declaring.sent_s < disturbed_s <= at_s for disturbed_s in server.disturbed)
+        or any(limits.gave_its_row_away(declaring, r) for r in others)
+        or limits.sending_is_unknown(declaring)
+        or limits.found_behind_lag(server, declaring.sent_s, [declaring])
+    )
 
 
 def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:
