@@ -404,9 +404,7 @@ class Deployment:
         self.world.note(self, "a sibling fails in the rollback or deletion")
         return requests[: self.world.rng.randrange(len(requests) + 1)]
 
-    def _exchange(
-        self, stages: Iterable[Sequence[Work]], cancelled_s: float = NEVER_S
-    ) -> bool:
+    def _exchange(self, stages: Iterable[Sequence[Work]], cancelled_s: float = NEVER_S) -> bool:
         """Do the work of each stage, and wait until it is over; True if all succeeded.
 
         Creates and Updates that are under way when one fails, or at `cancelled_s`, are cancelled,

@@ -85,27 +85,34 @@ def _untrue(
     world: World, request: Request, invocation: Invocation, answer: dict[str, Any], at_s: float
 ) -> Iterator[str]:
     succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
-    reason, server = answer["Reason"], request.spec.server
-    if "expected a whole number" in reason or (request.spec.flaw and not releases):
+    if "expected a whole number" in answer["Reason"] or (request.spec.flaw and not releases):
         if succeeded:
             yield "takes what is no declaration"
-    elif _is_left(answer):
-        if not releases and not (succeeded and request.operation.rolls_back):
-            yield "leaves the server as it is"
-    elif says(answer, Outcome.GONE):
-        if server.gone_s > at_s and not limits.was_told_gone(request):
-            yield "was told of the server by nobody"
-    elif rival := says(answer, Outcome.RIVAL):
-        if succeeded or not any(_is_named(r, rival["owner"], server) for r in world.requests):
-            yield "names a rival that is none"
-    elif says(answer, Outcome.SUPERSEDED):
-        if not any(_touches(r, server) for r in world.requests if r.sent_s >= request.sent_s - 1):
-            yield "was superseded by nobody"
-    elif says(answer, Outcome.EXPIRED):
-        if at_s < request.due_s - 3:
-            yield "is in time"
-    else:
-        yield from _untrue_sight(request, invocation, answer, at_s)
+        return
+    for outcome, is_true in _endings(world, request, at_s).items():
+        if said := says(answer, outcome):
+            if not is_true(said):
+                yield f"is not {outcome}"
+            if succeeded and not releases and not _is_left(answer):
+                yield "succeeds"
+            return
+    yield from _untrue_sight(request, invocation, answer, at_s)
+
+
+def _endings(
+    world: World, request: Request, at_s: float
+) -> dict[Outcome, Callable[[re.Match[str]], bool]]:
+    """Return when it is true that a request ended so, without a word on the server's state."""
+    server, releases = request.spec.server, request.kind == "Delete"
+    touching = [r for r in world.requests if _touches(r, server)]
+    return {
+        Outcome.RETAINED: lambda _: releases or request.operation.rolls_back,
+        Outcome.UNKNOWN: lambda _: releases,
+        Outcome.GONE: lambda _: server.gone_s <= at_s or limits.was_told_gone(request),
+        Outcome.RIVAL: lambda said: any(_name(r) == said["owner"] for r in touching),
+        Outcome.SUPERSEDED: lambda _: any(r.sent_s >= request.sent_s - 1 for r in touching),
+        Outcome.EXPIRED: lambda _: at_s > request.due_s - 3,
+    }
 
 
 def _untrue_sight(
@@ -148,8 +155,8 @@ def _last(invocation: Invocation, server: Server, at_s: float) -> State | None:
     return states[-1] if states else None
 
 
-def _is_named(request: Request, name: str, server: Server) -> bool:
-    return f"{request.stack}/{request.logical_id}" == name and _touches(request, server)
+def _name(request: Request) -> str:
+    return f"{request.stack}/{request.logical_id}"
 
 
 def one_answer(world: World) -> Iterator[str]:
@@ -248,12 +255,12 @@ def no_trace(world: World) -> Iterator[str]:
             continue
         for server in world.transfer.servers.values():
             found = operation.first().found[server.server_id]
-            if server.state_at(operation.ended_s) not in (found, STABLE[found]):
-                if not _excused(world, operation, server):
-                    yield (
-                        f"{operation.deployment}: {operation.ending} ({operation.kind}), and "
-                        f"{server} is {server.state_at(operation.ended_s)}, found {found}"
-                    )
+            state = server.state_at(operation.ended_s)
+            if state not in (found, STABLE[found]) and not _excused(world, operation, server):
+                yield (
+                    f"{operation.deployment}: {operation.ending} ({operation.kind}), and {server} "
+                    f"is {state}, found {found}"
+                )
 
 
 def _undoes(operation: Operation) -> bool:

@@ -70,7 +70,9 @@ def is_newer(newer: Request, older: Request) -> bool:
 def was_told_gone(request: Request) -> bool:
     """AWS says for half a minute that there is no such server, and is wrong."""
     return any(
-        kind == "ResourceNotFoundException" for i in request.invocations for _, _, kind in i.failures
+        kind == "ResourceNotFoundException"
+        for i in request.invocations
+        for _, _, kind in i.failures
     )
 
 
@@ -82,12 +84,16 @@ def could_not_undo(request: Request) -> bool:
 def found_behind_lag(server: Server, began_s: float, requests: list[Request]) -> bool:
     """A server that changed less than 15 s before is found in the state that it had until then."""
     first_s = min(
-        (at_s for r in requests for i in r.invocations for at_s, read, _ in i.reads if read is server),
+        (
+            at_s
+            for r in requests
+            for i in r.invocations
+            for at_s, read, _ in i.reads
+            if read is server
+        ),
         default=began_s,
     )
-    return any(
-        began_s - READ_LAG_S < at_s < first_s for at_s, _ in server.history
-    )
+    return any(began_s - READ_LAG_S < at_s < first_s for at_s, _ in server.history)
 
 
 def several_declare(operation: Operation, server: Server) -> bool:
@@ -152,9 +158,7 @@ def undone_unseen(commands: list[Command]) -> bool:
     server = commands[0].server
     first_s, last_s = commands[0].at_s, commands[-1].at_s
     return any(first_s < at_s for at_s in server.disturbed) or any(
-        first_s < command.at_s < last_s
-        for _, command in server.commands
-        if command not in commands
+        first_s < command.at_s < last_s for _, command in server.commands if command not in commands
     )
 
 
