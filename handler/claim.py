@@ -22,6 +22,7 @@ def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
 
 
 def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    # Who had the server before knows from the id what was found.
     known = request.identity.found if request.identity and request.knows else None
     if row.is_free:
         return row.taken(request, known, held=known is not None)
