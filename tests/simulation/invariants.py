@@ -444,8 +444,18 @@ def _is_unguarded(world: World, declaring: Request, at_s: float) -> bool:
         or any(declaring.sent_s < disturbed_s <= at_s for disturbed_s in server.disturbed)
         or any(limits.gave_its_row_away(declaring, r) for r in others)
         or limits.sending_is_unknown(declaring)
-        or limits.found_behind_lag(server, declaring.sent_s, [declaring])
+        or (
+            not _may_be_stale(declaring)
+            and limits.found_behind_lag(server, declaring.sent_s, [declaring])
+        )
     )
+
+
+def _may_be_stale(update: Request) -> bool:
+    """Tell whether AWS may just have moved the server of an update, so that looks are doubted."""
+    old, new, ours = update.old, update.spec, Identity.parse(update.given)
+    knows = ours is not None and ours.server_id == new.server.server_id
+    return old is not None and knows and (old.desired, old.trigger) != (new.desired, new.trigger)
 
 
 def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:
