@@ -57,7 +57,6 @@ def answered_in_time(world: World) -> Iterator[str]:
     """1. Every request that CloudFormation waits for is answered before its timeout."""
     exempt = (
         limits.lambda_came_late,
-        limits.store_was_away,
         limits.timeout_is_short,
         limits.sending_is_unknown,
     )

@@ -17,6 +17,7 @@ def lambda_came_late(request: Request) -> bool:
     """Lambda delivered, or tried again, when the time of the request was over, or never.
 
     The answer comes then, too late for CloudFormation; what was lost is in the dead-letter queue.
+    So is what the response store refused for as long as Lambda tries.
     """
     reserve_s = min(60, request.spec.timeout_s / 4)
     last_s = request.due_s - reserve_s
@@ -24,15 +25,6 @@ def lambda_came_late(request: Request) -> bool:
     return lost or not any(
         i.ending != "killed" and i.began_s < last_s < i.ended_s for i in request.invocations
     )
-
-
-def store_was_away(request: Request) -> bool:
-    """The response store refused the answer until the time was over.
-
-    Lambda tries the request again twice, and then the dead-letter queue has it.
-    """
-    tried = (i for i in request.invocations if i.ending != "returned")
-    return any(at_s < request.due_s for i in tried for at_s in i.puts_failed)
 
 
 def timeout_is_short(request: Request) -> bool:
@@ -132,7 +124,7 @@ def declared_before_failed_update(operation: Operation, server: Server) -> bool:
     first = operation.first()
     declared = any(spec.server is server for spec in first.before.values())
     skips = any(o.skips for o in operation.line())
-    return first is not operation and declared and (operation.kind == "delete" or skips)
+    return skips or (first is not operation and declared and operation.kind == "delete")
 
 
 def undone_unseen(commands: list[Command]) -> bool:
@@ -146,7 +138,6 @@ def undone_unseen(commands: list[Command]) -> bool:
 
 LIMITS: tuple[Callable[..., bool], ...] = (
     lambda_came_late,
-    store_was_away,
     timeout_is_short,
     sending_is_unknown,
     could_not_undo,
