@@ -57,7 +57,7 @@ def answered_in_time(world: World) -> Iterator[str]:
     """1. Every request that CloudFormation waits for is answered before its timeout."""
     exempt = (
         limits.lambda_came_late,
-        limits.timeout_is_short,
+        limits.no_time_was_left,
         limits.sending_is_unknown,
     )
     for request in world.requests:
