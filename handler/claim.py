@@ -22,17 +22,19 @@ def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
 
 
 def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    # Who had the server before knows from the id what was found.
+    known = request.identity.found if request.identity and request.knows else None
     if row.is_free:
-        known = request.identity if request.knows else None
-        return row.taken(request, known.found if known else None, held=known is not None)
+        return row.taken(request, known, held=known is not None)
     if row.owner == request.owner:
         return row.claimed(request, desired=request.desired, restoring=None)
     if not stacks.has(row.owner, row.server_id):
         # What a lost owner never held, or still owed, is owed by whoever has the server now.
-        return row.taken(request, row.restoring or (None if row.held else row.found))
+        owed = row.restoring or (None if row.held else row.found)
+        return row.taken(request, known or owed, held=known is not None)
     if stacks.belong_together(row.owner, request.owner):
         # The same resource under another name, or in another place.
-        return row.taken(request, None)
+        return row.taken(request, known, held=known is not None)
     undoes = request.kind == "Update" and stacks.undoes(request.owner)
     return Outcome.RETAINED if undoes else Outcome.RIVAL
 

@@ -95,6 +95,10 @@ def test_a_rival_whose_stack_is_at_work_is_no_gone_one() -> None:
     assert at_work is Outcome.RIVAL
 
 
+# An update that brings the server in, whose id is of another.
+NEW_THERE = replace(UPDATE, identity=None)
+
+
 def test_no_rivalry_blocks_a_rollback() -> None:
     assert claimed(UPDATE, RIVALS, "UPDATE_ROLLBACK_IN_PROGRESS") is Outcome.RETAINED
 
@@ -112,15 +116,21 @@ def test_a_gone_owner_s_server_is_taken_with_what_that_still_owed(
     row: Row, found: State | None
 ) -> None:
     taken = new(row, desired=OFF, declared_at=2_000, found=found, held=False, restoring=None)
-    assert claimed(UPDATE, row, resources={}) == taken
+    assert claimed(NEW_THERE, row, resources={}) == taken
 
 
 def test_a_resource_of_the_same_root_takes_over() -> None:
     taken = new(RIVALS, desired=OFF, declared_at=2_000, found=None, held=False)
-    assert claimed(UPDATE, RIVALS, root_id=ROOT) == taken
+    assert claimed(NEW_THERE, RIVALS, root_id=ROOT) == taken
     renamed = replace(OWN, owner=Owner(STACK, "Old"))
-    assert claimed(UPDATE, renamed) == new(renamed, desired=OFF, declared_at=2_000, found=None,
-                                           held=False)  # fmt: skip
+    taken = new(renamed, desired=OFF, declared_at=2_000, found=None, held=False)
+    assert claimed(NEW_THERE, renamed) == taken
+
+
+@pytest.mark.parametrize("more", [{"resources": {}}, {"root_id": ROOT}], ids=["gone", "moved"])
+def test_who_had_the_server_before_knows_from_the_id_what_was_found(more: dict[str, Any]) -> None:
+    taken = new(RIVALS, desired=OFF, declared_at=2_000, found=ON, held=True)
+    assert claimed(UPDATE, replace(RIVALS, found=OFF), **more) == taken
 
 
 # Releasing

@@ -194,7 +194,8 @@ def stable_identity(world: World) -> Iterator[str]:
                 if answered != given:
                     yield f"{invocation} changes the id {given} to {answered}"
             elif answer["Status"] == "FAILED" and answered == (given or "not-created"):
-                if _has_commanded(request, at_s) and not _is_late(answer):
+                ignored = at_s > request.over_s and limits.registry_was_away(request)
+                if _has_commanded(request, at_s) and not (_is_late(answer) or ignored):
                     yield f"{invocation} gave a command, and answers the id {answered}"
             elif (new is None or new.server_id != server_id) and not _is_left(answer):
                 yield f"{invocation} answers the id {answered} for {server_id}"
@@ -260,25 +261,29 @@ def _undoes(operation: Operation) -> bool:
 
 
 def _excused(world: World, operation: Operation, server: Server) -> bool:
-    first = operation.first()
-    exempt = (limits.could_not_undo, limits.nobody_can_tell, limits.sending_is_unknown)
-    mine = [r for o in operation.line() for r in o.requests if _touches(r, server)]
+    first, line = operation.first(), operation.line()
+    touching = [r for r in world.requests if r.sent_s < NEVER_S and _touches(r, server)]
+    mine = [r for r in touching if r.operation in line]
     others = (
-        r for r in world.requests
-        if r.deployment is not operation.deployment and _touches(r, server)
-    )  # fmt: skip
+        command
+        for invocation, command in server.commands
+        if invocation.request.deployment is not operation.deployment
+    )
     # A resource that had drifted is brought back to what it declared.
     found = STABLE[first.found[server.server_id]]
-    drifted = any(spec.server is server and spec.desired is not found for spec in first.before.values())
+    declared = [spec for spec in first.before.values() if spec.server is server]
+    # What an earlier deletion still owes, a later one restores.
+    owing = (r for r in touching if r.sent_s <= operation.ended_s)
     return (
-        not any(r.sent_s < NEVER_S for r in mine)
-        or drifted
+        not mine
+        or any(spec.desired is not found for spec in declared)
         or any(at_s > first.began_s for at_s in server.disturbed)
-        or any(c.at_s > first.began_s for r in others for i in r.invocations for c in i.commands if c.server is server)
+        or any(command.at_s > first.began_s for command in others)
         or limits.found_behind_lag(server, first.began_s, mine)
         or limits.several_declare(operation, server)
         or limits.declared_before_failed_update(operation, server)
-        or any(limit(r) for r in mine for limit in exempt)
+        or any(limits.could_not_undo(r) for r in owing)
+        or any(limits.nobody_can_tell(r) or limits.sending_is_unknown(r) for r in mine)
     )
 
 
@@ -296,20 +301,12 @@ def deletable(world: World) -> Iterator[str]:
         for at_s, invocation, answer in answers(request):
             if request.kind != "Delete" or answer["Status"] == "SUCCESS" or at_s > request.over_s:
                 continue
-            server = request.spec.server
-            reads = [
-                read
-                for i in request.invocations
-                for read in i.reads
-                if read[1] is server and read[0] < at_s
-            ]
-            last = max(reads, default=(0.0, server, None), key=lambda read: read[0])
-            first_s = min((read[0] for read in reads), default=0.0)
+            told = says(answer, Outcome.FAILED)
             if not _owes(world, request):
                 yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
             elif says(answer, Outcome.GONE):
                 yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-            elif reads and last[2] is request.wanted and last[0] > first_s + 2 * READ_LAG_S:
+            elif told and told["last"] == told["wanted"] and ": transfer:" not in answer["Reason"]:
                 yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
 
 

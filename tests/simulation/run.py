@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import starmap
 from multiprocessing import get_context
 
-from handler.machine import TABLE, State
+from transfer_server_state.machine import TABLE, State
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table

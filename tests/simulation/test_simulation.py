@@ -9,7 +9,7 @@ from inspect import isfunction
 from multiprocessing import get_context
 
 import pytest
-from handler.machine import TABLE
+from transfer_server_state.machine import TABLE
 
 from tests.simulation import limits
 from tests.simulation.invariants import INVARIANTS
