@@ -4,7 +4,7 @@ Knows how an error and a broken connection look to botocore; not what anybody ma
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -60,7 +60,7 @@ GONE = "ResourceNotFoundException"
 CONFLICT = "ConditionalCheckFailedException"
 SAID = "Because it is so."
 
-_RAISED: dict[str, type[Exception]] = {
+_RAISED: dict[str, Callable[..., Exception]] = {
     "refused": EndpointConnectionError,
     "reset": ConnectionClosedError,
     "closed": ConnectionClosedError,
@@ -185,7 +185,7 @@ def _answered(operation: str) -> Iterator[Fault]:
     service = SERVICE_OF[operation]
     model = botocore.session.get_session().get_service_model(service).operation_model(operation)
     modelled = {shape.name: shape for shape in model.error_shapes}
-    codes = COMMON | UNMODELLED[service] | {name: 0 for name in modelled}
+    codes = COMMON | UNMODELLED[service] | dict.fromkeys(modelled, 0)
     for code, usual in codes.items():
         fields, status = {"message": SAID, "Message": SAID}, usual
         if shape := modelled.get(code):

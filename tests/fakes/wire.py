@@ -36,6 +36,10 @@ class Wire:
         self.secured.append(server_hostname)
         return self
 
+    def getpeercert(self, *_: object) -> dict[str, object]:
+        host = self.secured[-1]
+        return {"subjectAltName": (("DNS", host), ("IP Address", host.strip("[]")))}
+
     def sendall(self, data: bytes) -> None:
         self.sent += data
 
