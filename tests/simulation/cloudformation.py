@@ -21,9 +21,7 @@ class CloudFormation:
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         """Return one stack."""
-        return self._call(
-            "DescribeStacks", StackName, lambda stack: {"Stacks": [stack.describe()]}
-        )
+        return self._call("DescribeStacks", StackName, lambda stack: {"Stacks": [stack.describe()]})
 
     def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:
         """Return one resource of a stack."""

@@ -50,6 +50,8 @@ class Operation:
     rolls_back: bool = False
     by_user: bool = False
     skips: bool = False
+    # What its stacks had after it, by the last request for each.
+    left: dict[Key, Request] = field(default_factory=dict)
     ending: str = ""
     ended_s: float = NEVER_S
 
@@ -152,6 +154,7 @@ class Deployment:
 
     def _end(self, operation: Operation, status: str) -> None:
         operation.ending, operation.ended_s = status, self.world.clock.now()
+        operation.left = {key: resource.request for key, resource in self.resources().items()}
         undoes = operation.rolls_back or operation.goes_on
         self._failed = operation if undoes and status.endswith("_FAILED") else None
 
@@ -401,9 +404,7 @@ class Deployment:
         self.world.note(self, "a sibling fails in the rollback or deletion")
         return requests[: self.world.rng.randrange(len(requests) + 1)]
 
-    def _exchange(
-        self, stages: Iterable[Sequence[Work]], cancelled_s: float = NEVER_S
-    ) -> bool:
+    def _exchange(self, stages: Iterable[Sequence[Work]], cancelled_s: float = NEVER_S) -> bool:
         """Do the work of each stage, and wait until it is over; True if all succeeded.
 
         Creates and Updates that are under way when one fails, or at `cancelled_s`, are cancelled,

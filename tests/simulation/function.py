@@ -6,17 +6,20 @@ one is tried again after one and two minutes, then its event goes to the dead-le
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from crhelper import resource_helper
 from greenlet import getcurrent
 
 from handler.cloudformation import Provider
 from tests.simulation.clock import Task
+from tests.simulation.registry import TABLE
 from tests.simulation.template import FUNCTION_ARN
 from tests.simulation.transfer import Command, Server
 from transfer_server_state.aws.client import Aws
@@ -92,14 +95,11 @@ class _Timer:
 
 
 @contextmanager
-def virtual_timers() -> Iterator[None]:
-    """Let crhelper's own timer keep virtual time."""
-    real = resource_helper.threading
-    resource_helper.threading = SimpleNamespace(Timer=_Timer)
-    try:
+def runtime() -> Iterator[None]:
+    """Let the function's environment be there, and crhelper's own timer keep virtual time."""
+    threading = patch.object(resource_helper, "threading", SimpleNamespace(Timer=_Timer))
+    with threading, patch.dict(os.environ, REGISTRY_TABLE=TABLE):
         yield
-    finally:
-        resource_helper.threading = real
 
 
 @dataclass

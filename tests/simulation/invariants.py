@@ -85,27 +85,34 @@ def _untrue(
     world: World, request: Request, invocation: Invocation, answer: dict[str, Any], at_s: float
 ) -> Iterator[str]:
     succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
-    reason, server = answer["Reason"], request.spec.server
-    if "expected a whole number" in reason or (request.spec.flaw and not releases):
+    if "expected a whole number" in answer["Reason"] or (request.spec.flaw and not releases):
         if succeeded:
             yield "takes what is no declaration"
-    elif _is_left(answer):
-        if not releases and not (succeeded and request.operation.rolls_back):
-            yield "leaves the server as it is"
-    elif says(answer, Outcome.GONE):
-        if server.gone_s > at_s and not limits.was_told_gone(request):
-            yield "was told of the server by nobody"
-    elif rival := says(answer, Outcome.RIVAL):
-        if succeeded or not any(_is_named(r, rival["owner"], server) for r in world.requests):
-            yield "names a rival that is none"
-    elif says(answer, Outcome.SUPERSEDED):
-        if not any(_touches(r, server) for r in world.requests if r.sent_s >= request.sent_s - 1):
-            yield "was superseded by nobody"
-    elif says(answer, Outcome.EXPIRED):
-        if at_s < request.due_s - 3:
-            yield "is in time"
-    else:
-        yield from _untrue_sight(request, invocation, answer, at_s)
+        return
+    for outcome, is_true in _endings(world, request, at_s).items():
+        if said := says(answer, outcome):
+            if not is_true(said):
+                yield f"is not {outcome}"
+            if succeeded and not releases and not _is_left(answer):
+                yield "succeeds"
+            return
+    yield from _untrue_sight(request, invocation, answer, at_s)
+
+
+def _endings(
+    world: World, request: Request, at_s: float
+) -> dict[Outcome, Callable[[re.Match[str]], bool]]:
+    """Return when it is true that a request ended so, without a word on the server's state."""
+    server, releases = request.spec.server, request.kind == "Delete"
+    touching = [r for r in world.requests if _touches(r, server)]
+    return {
+        Outcome.RETAINED: lambda _: releases or request.operation.rolls_back,
+        Outcome.UNKNOWN: lambda _: releases,
+        Outcome.GONE: lambda _: server.gone_s <= at_s or limits.was_told_gone(request),
+        Outcome.RIVAL: lambda said: any(_name(r) == said["owner"] for r in touching),
+        Outcome.SUPERSEDED: lambda _: any(r.sent_s >= request.sent_s - 1 for r in touching),
+        Outcome.EXPIRED: lambda _: at_s > request.due_s - 3,
+    }
 
 
 def _untrue_sight(
@@ -148,8 +155,8 @@ def _last(invocation: Invocation, server: Server, at_s: float) -> State | None:
     return states[-1] if states else None
 
 
-def _is_named(request: Request, name: str, server: Server) -> bool:
-    return f"{request.stack}/{request.logical_id}" == name and _touches(request, server)
+def _name(request: Request) -> str:
+    return f"{request.stack}/{request.logical_id}"
 
 
 def one_answer(world: World) -> Iterator[str]:
@@ -169,8 +176,10 @@ def one_answer(world: World) -> Iterator[str]:
             ):
                 continue
             contradicts = any(first[name] != second[name] for name in _SAID_ONCE)
-            does_nothing = _is_late(second) or _is_left(second)
-            if contradicts and not (does_nothing and at_s > request.over_s):
+            # Who was refused may find the server free until its own undoing comes.
+            refused = says(first, Outcome.RIVAL)
+            passes = refused or _is_late(second) or _is_left(second)
+            if contradicts and not (passes and at_s > request.over_s):
                 yield f"{other} answers {second}, after {first}"
         for invocation in request.invocations:
             if invocation.handed_over and invocation.answers:
@@ -246,12 +255,12 @@ def no_trace(world: World) -> Iterator[str]:
             continue
         for server in world.transfer.servers.values():
             found = operation.first().found[server.server_id]
-            if server.state_at(operation.ended_s) not in (found, STABLE[found]):
-                if not _excused(world, operation, server):
-                    yield (
-                        f"{operation.deployment}: {operation.ending} ({operation.kind}), and "
-                        f"{server} is {server.state_at(operation.ended_s)}, found {found}"
-                    )
+            state = server.state_at(operation.ended_s)
+            if state not in (found, STABLE[found]) and not _excused(world, operation, server):
+                yield (
+                    f"{operation.deployment}: {operation.ending} ({operation.kind}), and {server} "
+                    f"is {state}, found {found}"
+                )
 
 
 def _undoes(operation: Operation) -> bool:
@@ -306,8 +315,13 @@ def deletable(world: World) -> Iterator[str]:
                 yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
             elif says(answer, Outcome.GONE):
                 yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-            elif told and told["last"] == told["wanted"] and ": transfer:" not in answer["Reason"]:
+            elif told and told["last"] == told["wanted"] and not _had_to_doubt(request, answer):
                 yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
+
+
+def _had_to_doubt(request: Request, answer: dict[str, Any]) -> bool:
+    """Tell whether a look could not be believed yet when AWS refused, or the time was over."""
+    return ": transfer:" in answer["Reason"] or request.spec.timeout_s < limits.SHORT_S
 
 
 def _owes(world: World, request: Request) -> bool:
@@ -399,29 +413,39 @@ def no_secret(world: World) -> Iterator[str]:
 
 
 def declared_is_so(world: World) -> Iterator[str]:
-    """10. At rest, undisturbed, a server that one living resource declares is in its state."""
-    for server in world.transfer.servers.values():
-        declaring = [
-            resource.request
-            for deployment in world.deployments
-            for resource in deployment.resources().values()
-            if resource.spec.server is server
-        ]
-        if len(declaring) != 1 or not declaring[0].succeeded or declaring[0].kind == "Delete":
-            continue
-        request = declaring[0]
-        if server.state is request.wanted or server.disturbed_s > request.sent_s:
-            continue
-        if not _is_unguarded(world, server, request):
-            yield f"{server} is {server.state}, declared {request.wanted} by {request}"
+    """10. At rest, undisturbed, a server that one living resource declares is in its state.
+
+    When a deployment is complete, and when all is over.
+    """
+    at_rest = [
+        (operation, operation.ended_s)
+        for operation in world.operations
+        if operation.ending.endswith("_COMPLETE")
+    ]
+    last = {operation.deployment: operation for operation in world.operations if operation.ending}
+    at_rest += [(operation, world.clock.now()) for operation in last.values()]
+    for operation, at_s in at_rest:
+        for request in operation.left.values():
+            server = request.spec.server
+            # One that was declared earlier may have drifted since.
+            new = request.operation in operation.line() or at_s > operation.ended_s
+            alone = sum(r.spec.server is server for r in operation.left.values()) == 1
+            if new and alone and request.succeeded and request.kind != "Delete":
+                state = server.state_at(at_s)
+                if state is not request.wanted and not _is_unguarded(world, request, at_s):
+                    yield f"{server} is {state}, declared {request.wanted} by {request}"
 
 
-def _is_unguarded(world: World, server: Server, declaring: Request) -> bool:
-    accepted = declaring.accepted
-    others = (r for r in world.requests if r.sent_s < NEVER_S and _touches(r, server))
-    if any(limits.gave_its_row_away(declaring, r) for r in others):
-        return True
-    return bool(accepted and _is_left(accepted)) or limits.sending_is_unknown(declaring) or limits.found_behind_lag(server, declaring.sent_s, [declaring])
+def _is_unguarded(world: World, declaring: Request, at_s: float) -> bool:
+    server, accepted = declaring.spec.server, declaring.accepted or {}
+    others = (r for r in world.requests if r.sent_s <= at_s and _touches(r, server))
+    return (
+        _is_left(accepted)
+        or any(declaring.sent_s < disturbed_s <= at_s for disturbed_s in server.disturbed)
+        or any(limits.gave_its_row_away(declaring, r) for r in others)
+        or limits.sending_is_unknown(declaring)
+        or limits.found_behind_lag(server, declaring.sent_s, [declaring])
+    )
 
 
 def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:

@@ -10,6 +10,8 @@ from tests.simulation.stack import NEVER_S, Request
 from tests.simulation.transfer import Command, Server
 from transfer_server_state.progress import READ_LAG_S
 
+SHORT_S = 240
+
 
 def lambda_lost_it(request: Request) -> bool:
     """Lambda lost every delivery: the dead-letter queue has the request."""
@@ -40,10 +42,11 @@ def store_was_away(request: Request) -> bool:
 def timeout_is_short(request: Request) -> bool:
     """A ServiceTimeout under four minutes leaves no room for calls that fail near its end.
 
-    One that nothing answers takes up to ten seconds, and then it is tried again.
+    One that nothing answers takes up to ten seconds, and then it is tried again; a look that may
+    be older than a command is doubted for as long as 25.
     """
     failed = (at_s for i in request.invocations for at_s, _, _ in i.failures)
-    return request.spec.timeout_s < 240 and any(at_s > request.due_s - 60 for at_s in failed)
+    return request.spec.timeout_s < SHORT_S and any(at_s > request.due_s - 60 for at_s in failed)
 
 
 def sending_is_unknown(request: Request) -> bool:
@@ -67,7 +70,9 @@ def is_newer(newer: Request, older: Request) -> bool:
 def was_told_gone(request: Request) -> bool:
     """AWS says for half a minute that there is no such server, and is wrong."""
     return any(
-        kind == "ResourceNotFoundException" for i in request.invocations for _, _, kind in i.failures
+        kind == "ResourceNotFoundException"
+        for i in request.invocations
+        for _, _, kind in i.failures
     )
 
 
@@ -79,12 +84,16 @@ def could_not_undo(request: Request) -> bool:
 def found_behind_lag(server: Server, began_s: float, requests: list[Request]) -> bool:
     """A server that changed less than 15 s before is found in the state that it had until then."""
     first_s = min(
-        (at_s for r in requests for i in r.invocations for at_s, read, _ in i.reads if read is server),
+        (
+            at_s
+            for r in requests
+            for i in r.invocations
+            for at_s, read, _ in i.reads
+            if read is server
+        ),
         default=began_s,
     )
-    return any(
-        began_s - READ_LAG_S < at_s < first_s for at_s, _ in server.history
-    )
+    return any(began_s - READ_LAG_S < at_s < first_s for at_s, _ in server.history)
 
 
 def several_declare(operation: Operation, server: Server) -> bool:
@@ -149,9 +158,7 @@ def undone_unseen(commands: list[Command]) -> bool:
     server = commands[0].server
     first_s, last_s = commands[0].at_s, commands[-1].at_s
     return any(first_s < at_s for at_s in server.disturbed) or any(
-        first_s < command.at_s < last_s
-        for _, command in server.commands
-        if command not in commands
+        first_s < command.at_s < last_s for _, command in server.commands if command not in commands
     )
 
 

@@ -81,9 +81,7 @@ _DENIED = {
 }
 
 
-def error(
-    service: str, operation: str, code: str, message: str = "", **fields: str
-) -> ClientError:
+def error(service: str, operation: str, code: str, message: str = "", **fields: str) -> ClientError:
     """Return the error that botocore raises for a code."""
     if code != "ThrottlingException":
         message = message or f"{code} of {operation}"
@@ -117,13 +115,13 @@ class Network:
         self.storms = [self._storm() for _ in range(world.knobs.storms)]
         self._tokens = world.knobs.burst
         self._filled_s = world.clock.now()
-        self._unpermitted = {
-            service for service in MODELLED if world.rng.random() < 0.5
-        } if world.knobs.permissions_s else set()
+        self._unpermitted = {service for service in MODELLED if world.rng.random() < 0.5}
 
     def _storm(self) -> Storm:
         rng = self._world.rng
-        service = rng.choice(("transfer", "transfer", "dynamodb", "cloudformation", "lambda", "store"))
+        service = rng.choice(
+            ("transfer", "transfer", "dynamodb", "cloudformation", "lambda", "store")
+        )
         from_s, lasts_s = self._world.clock.now() + rng.uniform(0, 3000), self._lasts_s()
         kinds = [*MODELLED.get(service, ("503", "503", "403", "slow", "lost")), *SOCKET]
         if lasts_s > _SPREADS_WITHIN_S and "ResourceNotFoundException" in kinds:

@@ -64,8 +64,8 @@ class Stack:
         resource.status = status
         self._event(_RESOURCE_TYPE, logical_id, resource.physical_id, status)
 
-    def _event(self, *what: str) -> None:
-        self._events.append((self._world.clock.now(), *what))
+    def _event(self, kind: str, name: str, physical_id: str, status: str) -> None:
+        self._events.append((self._world.clock.now(), kind, name, physical_id, status))
 
     def describe(self) -> dict[str, Any]:
         """Return it as DescribeStacks does."""

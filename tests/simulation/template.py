@@ -4,7 +4,6 @@ A template names each resource by its stack (of those that are deployed as one) 
 """
 
 from dataclasses import dataclass, replace
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.transfer import ACCOUNT, REGION, Server
@@ -53,7 +52,7 @@ class Author:
 
     def __init__(self, world: "World", stacks: int) -> None:
         self._world = world
-        self._rng: Random = world.rng
+        self._rng = world.rng
         self._stacks = stacks
         self._names = 0
 
@@ -73,10 +72,8 @@ class Author:
             changing = [rng.choice(changing)]
         for name in changing:
             change = rng.choice(_CHANGES)
-            spec = template.pop(name)
-            if change == "rename":
-                name = self._name()
-            template[name] = self._change(change, spec, template)
+            spec = self._change(change, template.pop(name), template)
+            template[self._name() if change == "rename" else name] = spec
         chance = rng.random()
         if chance < 0.15:
             template[self._name()] = self._spec(template)

@@ -9,13 +9,13 @@ from inspect import isfunction
 from multiprocessing import get_context
 
 import pytest
-from transfer_server_state.machine import TABLE
 
 from tests.simulation import limits
 from tests.simulation.invariants import INVARIANTS
 from tests.simulation.limits import LIMITS
 from tests.simulation.run import Summary, first_noticed, histories_of, run_all
 from tests.simulation.variants import VARIANTS
+from transfer_server_state.machine import TABLE
 
 SEEDS = 1000
 

@@ -96,9 +96,7 @@ class Variant:
 VARIANTS = {
     "": Variant(0),
     "fails in silence": Variant(1, _FailsInSilence),
-    "believes its command": Variant(
-        2, replaced=((progress, "next_step", _believes_its_command),)
-    ),
+    "believes its command": Variant(2, replaced=((progress, "next_step", _believes_its_command),)),
     "answers twice": Variant(3, _AnswersTwice),
     "finds anew at each update": Variant(
         4,

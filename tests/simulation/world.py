@@ -11,19 +11,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.cloudformation import Provider
 from tests.simulation.clock import EPOCH_S, Clock
 from tests.simulation.cloudformation import CloudFormation
 from tests.simulation.deployment import Deployment, Operation
-from tests.simulation.function import Function, Invocation, virtual_timers
+from tests.simulation.function import Function, Invocation, runtime
 from tests.simulation.network import Network
 from tests.simulation.registry import Registry
 from tests.simulation.response_store import HOST, SECRET, ResponseStore
-from tests.simulation.stack import Request, Stack
 from tests.simulation.transfer import Server, Transfer
 from transfer_server_state.machine import State
+
+if TYPE_CHECKING:
+    from tests.simulation.stack import Request, Stack
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,6 @@ def _logged(world: World) -> Iterator[None]:
 def simulate(seed: int, provider: Callable[..., Provider] = Provider) -> World:
     """Let a world's history pass, to its end."""
     world = World(seed, provider)
-    with virtual_timers(), _logged(world):
+    with runtime(), _logged(world):
         world.clock.run()
     return world

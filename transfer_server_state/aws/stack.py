@@ -41,15 +41,16 @@ class Stacks:
 
     def has(self, owner: Owner, server_id: str) -> bool:
         """Tell whether an owner has a server, or its stack is at work, so that it may."""
+        # First the stack: what it is at work on may be over before the resource is looked up.
+        stacks = self._find("DescribeStacks", StackName=owner.stack_id).get("Stacks", [])
+        if any(stack["StackStatus"] not in _AT_REST for stack in stacks):
+            return True
         arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}
         resource = self._find("DescribeStackResource", **arguments)
         detail = resource.get("StackResourceDetail", {})
         listed = Identity.parse(detail.get("PhysicalResourceId"))
         deleted = detail.get("ResourceStatus") in {"DELETE_COMPLETE", "DELETE_SKIPPED"}
-        if listed and listed.server_id == server_id and not deleted:
-            return True
-        stacks = self._find("DescribeStacks", StackName=owner.stack_id).get("Stacks", [])
-        return any(stack["StackStatus"] not in _AT_REST for stack in stacks)
+        return listed is not None and listed.server_id == server_id and not deleted
 
     def belong_together(self, one: Owner, other: Owner) -> bool:
         """Tell whether two owners are of one stack, or of stacks nested in one root."""
