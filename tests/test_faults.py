@@ -114,7 +114,7 @@ CALLS: dict[Case, str] = {
     delete_before_completion: "GetItem DescribeStacks DescribeStackEvents PutItem DescribeServer "
     "PutItem StartServer DescribeServer PutItem",
     delete_of_nothing_owed: "GetItem DescribeStacks PutItem",
-    take_over: "GetItem DescribeStackResource DescribeStacks PutItem DescribeServer PutItem "
+    take_over: "GetItem DescribeStacks DescribeStackResource PutItem DescribeServer PutItem "
     "StopServer DescribeServer PutItem",
     long_create: "GetItem PutItem DescribeServer PutItem StopServer DescribeServer GetItem "
     "DescribeServer GetItem DescribeServer GetItem DescribeServer GetItem DescribeServer PutItem "
