@@ -56,7 +56,6 @@ def says(answer: dict[str, Any], *outcomes: Outcome) -> re.Match[str] | None:
 def answered_in_time(world: World) -> Iterator[str]:
     """1. Every request that CloudFormation waits for is answered before its timeout."""
     exempt = (
-        limits.lambda_lost_it,
         limits.lambda_came_late,
         limits.store_was_away,
         limits.timeout_is_short,
@@ -108,11 +107,16 @@ def _endings(
     return {
         Outcome.RETAINED: lambda _: releases or request.operation.rolls_back,
         Outcome.UNKNOWN: lambda _: releases,
-        Outcome.GONE: lambda _: server.gone_s <= at_s or limits.was_told_gone(request),
+        Outcome.GONE: lambda _: server.gone_s <= at_s or _is_told_gone(request),
         Outcome.RIVAL: lambda said: any(_name(r) == said["owner"] for r in touching),
         Outcome.SUPERSEDED: lambda _: any(r.sent_s >= request.sent_s - 1 for r in touching),
         Outcome.EXPIRED: lambda _: at_s > request.due_s - 3,
     }
+
+
+def _is_told_gone(request: Request) -> bool:
+    kinds = (kind for i in request.invocations for _, _, kind in i.failures)
+    return "ResourceNotFoundException" in kinds
 
 
 def _untrue_sight(
@@ -129,7 +133,8 @@ def _untrue_sight(
         yield "names another server"
         return
     last = {_last(i, server, at_s) for i in request.invocations}
-    if limits.registry_was_away(request):
+    if limits.registry_was_away(request) or not invocation.reads:
+        # It tells what the registry knows.
         last = {state for i in request.invocations for _, read, state in i.reads if read is server}
     if told["last"] not in last and not (told["last"] is None and not invocation.reads):
         yield f"saw {last} last"
@@ -348,12 +353,18 @@ def newer_wins(world: World) -> Iterator[str]:
         for invocation, command in server.commands:
             older = invocation.request
             for newer, acted_s in acted:
-                if command.accepted and command.at_s > acted_s and limits.is_newer(newer, older):
+                if command.accepted and command.at_s > acted_s and _is_newer(newer, older):
                     late_s = command.at_s - acted_s
                     yield f"{invocation} gives {command.step} {late_s:.1f} s after {newer} acted"
         for one, other in combinations(holds(world, server), 2):
             if one.overlaps(other) and not limits.gave_its_row_away(one.request, other.request):
                 yield f"{server} is declared by {one} and {other} at once"
+
+
+def _is_newer(newer: Request, older: Request) -> bool:
+    if limits.sending_is_unknown(newer, older) or newer.sent_s < older.sent_s:
+        return False
+    return int(newer.sent_s) > int(older.sent_s) or newer.kind == "Delete"
 
 
 def _acted_s(request: Request, server: Server) -> float:
@@ -444,8 +455,18 @@ def _is_unguarded(world: World, declaring: Request, at_s: float) -> bool:
         or any(declaring.sent_s < disturbed_s <= at_s for disturbed_s in server.disturbed)
         or any(limits.gave_its_row_away(declaring, r) for r in others)
         or limits.sending_is_unknown(declaring)
-        or limits.found_behind_lag(server, declaring.sent_s, [declaring])
+        or (
+            not _may_be_stale(declaring)
+            and limits.found_behind_lag(server, declaring.sent_s, [declaring])
+        )
     )
+
+
+def _may_be_stale(update: Request) -> bool:
+    """Tell whether AWS may just have moved the server of an update, so that looks are doubted."""
+    old, new, ours = update.old, update.spec, Identity.parse(update.given)
+    knows = ours is not None and ours.server_id == new.server.server_id
+    return old is not None and knows and (old.desired, old.trigger) != (new.desired, new.trigger)
 
 
 def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:

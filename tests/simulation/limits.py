@@ -13,19 +13,15 @@ from transfer_server_state.progress import READ_LAG_S
 SHORT_S = 240
 
 
-def lambda_lost_it(request: Request) -> bool:
-    """Lambda lost every delivery: the dead-letter queue has the request."""
-    return any(d.request is request for d in request.world.function.dead_letters)
-
-
 def lambda_came_late(request: Request) -> bool:
-    """Lambda delivered, or tried again, when the time of the request was over.
+    """Lambda delivered, or tried again, when the time of the request was over, or never.
 
-    The answer comes then, too late for CloudFormation.
+    The answer comes then, too late for CloudFormation; what was lost is in the dead-letter queue.
     """
     reserve_s = min(60, request.spec.timeout_s / 4)
     last_s = request.due_s - reserve_s
-    return not any(
+    lost = any(letter.request is request for letter in request.world.function.dead_letters)
+    return lost or not any(
         i.ending != "killed" and i.began_s < last_s < i.ended_s for i in request.invocations
     )
 
@@ -49,31 +45,17 @@ def timeout_is_short(request: Request) -> bool:
     return request.spec.timeout_s < SHORT_S and any(at_s > request.due_s - 60 for at_s in failed)
 
 
-def sending_is_unknown(request: Request) -> bool:
-    """A ResponseURL without X-Amz-Date hides when a request was sent.
+def sending_is_unknown(request: Request, other: Request | None = None) -> bool:
+    """When a request was sent is known to the second, from the X-Amz-Date of its ResponseURL.
 
-    Time counts then from the first delivery, and what comes late is not known for it.
+    Of what is sent in one second, a deletion counts as the last. Without a date, time counts from
+    the first delivery, and what comes late is not known for it.
     """
-    return not request.dated
-
-
-def is_newer(newer: Request, older: Request) -> bool:
-    """Two requests of the same second are told apart only if one is a deletion."""
-    world, kinds = newer.world, (older.kind, newer.kind)
-    first, last = (world.sent_at(request.sent_s) for request in (older, newer))
-    if sending_is_unknown(newer) or newer.sent_s < older.sent_s:
-        return False
-    tie = first.replace(microsecond=0) == last.replace(microsecond=0)
-    return not tie or (kinds[1] == "Delete" and kinds[0] != "Delete")
-
-
-def was_told_gone(request: Request) -> bool:
-    """AWS says for half a minute that there is no such server, and is wrong."""
-    return any(
-        kind == "ResourceNotFoundException"
-        for i in request.invocations
-        for _, _, kind in i.failures
-    )
+    if other is None or not request.dated:
+        return not request.dated
+    one, two = (request.world.sent_at(each.sent_s) for each in (request, other))
+    same = one.replace(microsecond=0) == two.replace(microsecond=0)
+    return same and (request.kind == "Delete") == (other.kind == "Delete")
 
 
 def could_not_undo(request: Request) -> bool:
@@ -163,13 +145,10 @@ def undone_unseen(commands: list[Command]) -> bool:
 
 
 LIMITS: tuple[Callable[..., bool], ...] = (
-    lambda_lost_it,
     lambda_came_late,
     store_was_away,
     timeout_is_short,
     sending_is_unknown,
-    is_newer,
-    was_told_gone,
     could_not_undo,
     found_behind_lag,
     several_declare,
