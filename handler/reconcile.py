@@ -24,6 +24,7 @@ from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
 from transfer_server_state.machine import COMMANDS, Step
 from transfer_server_state.outcome import Outcome
+from transfer_server_state.pacing import Pace
 from transfer_server_state.progress import LEAVES_WITHIN_S, READ_LAG_S, Progress
 from transfer_server_state.request import Request
 from transfer_server_state.row import Row
@@ -69,7 +70,7 @@ class Reconciliation:
         self._put_off: Step | None = None
         self._problem = ""
         self._failing_since_s = self._refused_since_s = 0.0
-        self._pause_s = self._backoff_s = self._crowded_s = 0.0
+        self._pace = Pace()
 
     def run(self) -> Answer | None:
         """Return the answer, or None if another invocation goes on."""
@@ -77,7 +78,7 @@ class Reconciliation:
             try:
                 if answer := self._attempt():
                     return answer
-                pause_s = min(self._pause_s, max(0, self._request.deadline_s - self._now()))
+                pause_s = min(self._pace.pause_s, max(0, self._request.deadline_s - self._now()))
                 if self._now() + pause_s > self._means.until_s:
                     return self._pass_on()
                 self._means.clock.sleep(pause_s)
@@ -226,24 +227,20 @@ class Reconciliation:
 
     def _succeed(self) -> None:
         """Forget what failed before, and look again when it is worth it."""
-        self._failing_since_s = self._refused_since_s = self._backoff_s = 0
+        self._failing_since_s = self._refused_since_s = 0
         if not (self._progress.uncertain or self._put_off):
             self._problem = ""
         since_s = self._now() - (self._progress.commanded_at_s or self._began_s)
         moves = self._progress.command is not None and self._progress.last is not self._row.target
-        pause_s = pacing.look_pause_s(since_s, moves=moves)
-        self._pause_s = max(pause_s, pacing.crowded_pause_s(self._crowded_s, self._dice()))
-        self._crowded_s *= pacing.EASING
+        self._pace.succeeded(pacing.look_pause_s(since_s, moves=moves), self._dice())
 
     def _fail(self, error: UnavailableError | RefusedError) -> None:
         """Take note of a failure, and try again after a while."""
         self._problem = str(error)
         self._failing_since_s = self._failing_since_s or self._now()
-        self._pause_s = self._backoff_s = pacing.backoff_s(self._backoff_s, self._dice())
-        if isinstance(error, UnavailableError) and error.throttled:
-            self._crowded_s = pacing.CROWDED_S
-            if self._progress.command:
-                self._pause_s += pacing.CROWDED_S
+        throttled = isinstance(error, UnavailableError) and error.throttled
+        commanded = self._progress.command is not None
+        self._pace.failed(self._dice(), throttled=throttled, commanded=commanded)
         waited_s = self._now() - self._failing_since_s
         if isinstance(error, UnreachableError) and self._request.releases and waited_s > PATIENCE_S:
             self._registry = Unremembered(self._row)

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from transfer_server_state import pacing
+from transfer_server_state.pacing import Pace
 
 
 def looks(until_s: float) -> list[float]:
@@ -34,17 +35,50 @@ def test_a_long_wait_for_somebody_else_s_transition_is_paced_alike() -> None:
     assert pacing.look_pause_s(90, moves=False) == pytest.approx(0.018 * 90)
 
 
+def paused_s(pace: Pace, seed: int, *, throttled: bool = False, commanded: bool = False) -> float:
+    pace.failed(Random(seed), throttled=throttled, commanded=commanded)
+    return pace.pause_s
+
+
 def test_failures_are_backed_off_from_with_jitter_up_to_half_a_minute() -> None:
-    dice, pause_s = Random(1), 0.0
-    for _ in range(100):
-        before_s, pause_s = pause_s, pacing.backoff_s(pause_s, dice)
+    pace, pause_s = Pace(), 0.0
+    for seed in range(100):
+        before_s, pause_s = pause_s, paused_s(pace, seed)
         assert 1 <= pause_s <= min(30, 3 * max(before_s, 1))
-    assert len({pacing.backoff_s(5, Random(n)) for n in range(50)}) == 50
+    assert pause_s > 3
+    assert len({paused_s(Pace(), seed) for seed in range(50)}) == 50
 
 
-def test_a_throttled_request_looks_less_often_and_not_at_once_with_others() -> None:
-    pauses_s = [pacing.crowded_pause_s(pacing.CROWDED_S, Random(n)) for n in range(50)]
+def test_after_a_success_backing_off_begins_anew() -> None:
+    pace = Pace()
+    for seed in range(20):
+        paused_s(pace, seed)
+    pace.succeeded(2, Random(1))
+    assert pace.pause_s == 2
+    assert paused_s(pace, 1) <= 3
+
+
+def test_who_was_throttled_looks_less_often_and_not_at_once_with_others() -> None:
+    pauses_s = []
+    for seed in range(50):
+        pace = Pace()
+        paused_s(pace, seed, throttled=True)
+        pace.succeeded(1, Random(seed))
+        pauses_s.append(pace.pause_s)
     assert len(set(pauses_s)) == 50
     assert 12 <= min(pauses_s) < 12.5
     assert 14.5 < max(pauses_s) <= 15
-    assert pacing.crowded_pause_s(0, Random(1)) == 0
+
+
+def test_that_wears_off_with_each_look_that_passes() -> None:
+    pace = Pace()
+    paused_s(pace, 1, throttled=True)
+    for _ in range(60):
+        pace.succeeded(1, Random(1))
+    assert pace.pause_s == 1
+
+
+def test_who_gave_its_command_leaves_the_calls_to_others() -> None:
+    waiting_s = paused_s(Pace(), 1, throttled=True, commanded=False)
+    assert paused_s(Pace(), 1, throttled=True, commanded=True) == waiting_s + 12
+    assert paused_s(Pace(), 1, throttled=False, commanded=True) == waiting_s

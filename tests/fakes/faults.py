@@ -4,7 +4,7 @@ Knows how an error and a broken connection look to botocore; not what anybody ma
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -60,7 +60,7 @@ GONE = "ResourceNotFoundException"
 CONFLICT = "ConditionalCheckFailedException"
 SAID = "Because it is so."
 
-_RAISED: dict[str, type[Exception]] = {
+_RAISED: dict[str, Callable[..., Exception]] = {
     "refused": EndpointConnectionError,
     "reset": ConnectionClosedError,
     "closed": ConnectionClosedError,

@@ -73,11 +73,20 @@ class FaultyAccount:
         created = self.transfer.answer("TransferService.CreateServer", b"{}", REGION)
         self.server_id: str = json.loads(created.body)["ServerId"]
         self.transfer.put(self.server_id, State.ONLINE)
-        self.deliver_to(self._put)
+        self.start(Aws(client))
+
+    def start(self, aws: Aws, put: Callable[[str, bytes], int] | None = None) -> None:
+        """Start the function cold."""
+        self.provider = Provider(aws=aws, put=put or self._put, clock=self.clock)
 
     def deliver_to(self, put: Callable[[str, bytes], int]) -> None:
         """Start the function cold, with its answers going there."""
-        self.provider = Provider(aws=Aws(client), put=put, clock=self.clock)
+        self.start(Aws(client), put)
+
+    def command(self, operation: str) -> None:
+        """Give a command as somebody else."""
+        body = json.dumps({"ServerId": self.server_id}).encode()
+        self.transfer.answer(f"TransferService.{operation}", body, REGION)
 
     def request(self, request_type: str, **fields: Any) -> dict[str, Any]:
         """Make a request as CloudFormation sends it now; properties are given by their names."""

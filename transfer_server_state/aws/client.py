@@ -4,6 +4,7 @@ It knows no server, no event and no decision.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from botocore import xform_name
@@ -63,11 +64,16 @@ class _Loader(Loader):
         return ["cloudformation", "dynamodb", "lambda", "transfer"]
 
 
-def make_client(service: str) -> Any:
-    """Make a client; endpoints come through botocore's own environment variables."""
+@cache
+def _session() -> Any:
     session = get_session()
     session.register_component("data_loader", _Loader())
-    return session.create_client(service, config=CONFIG)
+    return session
+
+
+def make_client(service: str) -> Any:
+    """Make a client; endpoints come through botocore's own environment variables."""
+    return _session().create_client(service, config=CONFIG)
 
 
 class Aws:
