@@ -57,7 +57,7 @@ def sending_is_unknown(request: Request, other: Request | None = None) -> bool:
 
 def could_not_undo(request: Request) -> bool:
     """A deletion that fails in a clean-up, or that nobody handled: CloudFormation goes on."""
-    return request.kind != "Create" and request.sent_s < NEVER_S and not request.succeeded
+    return request.kind == "Delete" and request.sent_s < NEVER_S and not request.succeeded
 
 
 def found_behind_lag(server: Server, began_s: float, requests: list[Request]) -> bool:
