@@ -1,0 +1,105 @@
+"""The local CloudFormation has Transfer's own resources, and deletes what failed, as AWS does."""
+
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from local import cloudformation_engine
+from local.engine import Engine
+from local.scenarios import World
+from local.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("world")
+
+SERVER = """
+Parameters:
+  Tag: {Type: String, Default: none}
+  Domain: {Type: String, Default: S3}
+Resources:
+  Server:
+    Type: AWS::Transfer::Server
+    Properties:
+      Domain: !Ref Domain
+      Tags: [{Key: colour, Value: !Ref Tag}]
+Outputs:
+  Ref: {Value: !Ref Server}
+  Arn: {Value: !GetAtt Server.Arn}
+  ServerId: {Value: !GetAtt Server.ServerId}
+  State: {Value: !GetAtt Server.State}
+"""
+
+
+def deploy(stack: Stack, **parameters: str) -> str:
+    stack.change(SERVER, parameters)
+    return stack.settled()
+
+
+def described(engine: Engine, stack: Stack) -> dict[str, Any]:
+    server_id = stack.outputs()["ServerId"]
+    answer = engine.client("transfer").describe_server(ServerId=server_id)
+    return dict(answer["Server"])
+
+
+@pytest.fixture
+def stack(engine: Engine) -> Stack:
+    stack = Stack(engine.client("cloudformation"), "server")
+    assert deploy(stack) == "CREATE_COMPLETE"
+    return stack
+
+
+def test_a_server_has_its_attributes_and_an_update_of_a_tag_starts_it(
+    engine: Engine, stack: Stack
+) -> None:
+    server = described(engine, stack)
+    assert stack.outputs() == {
+        "Ref": server["Arn"],
+        "Arn": server["Arn"],
+        "ServerId": server["ServerId"],
+        "State": "ONLINE",
+    }
+    engine.client("transfer").stop_server(ServerId=server["ServerId"])
+    assert deploy(stack, Tag="red") == "UPDATE_COMPLETE"
+    updated = described(engine, stack)
+    assert updated["State"] == "ONLINE"
+    assert {"Key": "colour", "Value": "red"} in updated["Tags"]
+
+    assert deploy(stack, Tag="red", Domain="EFS") == "UPDATE_COMPLETE"
+    assert described(engine, stack)["ServerId"] != server["ServerId"]
+    assert server["ServerId"] not in engine.control("GET", "servers")
+
+    # Gone already, its deletion succeeds.
+    engine.client("transfer").delete_server(ServerId=described(engine, stack)["ServerId"])
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_a_server_that_does_not_start_rolls_the_update_back(engine: Engine, stack: Stack) -> None:
+    server_id = stack.outputs()["ServerId"]
+    engine.client("transfer").stop_server(ServerId=server_id)
+    engine.control("PATCH", f"servers/{server_id}/settings", {"start_failures": 1})
+    deploy(stack, Tag="red")
+    reasons = [event.get("ResourceStatusReason", "") for event in stack.events()]
+    assert any("START_FAILED" in reason for reason in reasons)
+    assert {"Key": "colour", "Value": "none"} in described(engine, stack)["Tags"]
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_a_failed_creation_is_followed_by_its_deletion(engine: Engine, world: World) -> None:
+    settings = f"servers/{world.server_id}/settings"
+    engine.control("PATCH", settings, {"stop_failures": 1})
+    assert world.deploy("failing", DesiredState="OFFLINE") == "ROLLBACK_COMPLETE"
+    of_state = [e for e in world.stacks["failing"].events() if e["LogicalResourceId"] == "State"]
+    assert [event["ResourceStatus"] for event in of_state] == [
+        "CREATE_IN_PROGRESS",
+        "CREATE_FAILED",
+        "DELETE_IN_PROGRESS",
+        "DELETE_COMPLETE",
+    ]
+    assert of_state[-1]["PhysicalResourceId"] == f"{world.server_id}:from-ONLINE"
+    assert world.state() == "ONLINE"
+
+
+def test_the_engine_is_of_the_version_whose_private_parts_are_known() -> None:
+    assert version("ministack") == cloudformation_engine.VERSION
