@@ -116,7 +116,7 @@ def _step(step: Step) -> str:
 def _plain(advice: str) -> str:
     """Return advice as it is when a deployment failed early enough to have more time."""
     longer = ", or raise ServiceTimeout"
-    return advice.format(again="deploy again", Again="Deploy again", longer=longer)
+    return advice.format(again="deploy again", longer=longer)
 
 
 def _node(desired: State, observed: State) -> str:

@@ -22,21 +22,19 @@ def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
 
 
 def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    # Who had the server before knows from the id what was found.
+    known = request.identity.found if request.identity and request.knows else None
     if row.is_free:
-        known = request.identity if request.knows else None
-        return row.taken(request, known.found if known else None, held=known is not None)
+        return row.taken(request, known, held=known is not None)
     if row.owner == request.owner:
         return row.claimed(request, desired=request.desired, restoring=None)
-    if request.kind == "Create" and not stacks.goes_forward(request.owner):
-        # It was cancelled, and what its Delete touched is not taken after that.
-        return Outcome.SUPERSEDED
     if not stacks.has(row.owner, row.server_id):
         # What a lost owner never held, or still owed, is owed by whoever has the server now.
-        return row.taken(request, row.restoring or (None if row.held else row.found))
+        owed = row.restoring or (None if row.held else row.found)
+        return row.taken(request, known or owed, held=known is not None)
     if stacks.belong_together(row.owner, request.owner):
-        # The same resource under another name, or in another place; not if that was cancelled.
-        late = request.kind == "Create" and not stacks.goes_forward(request.owner)
-        return Outcome.SUPERSEDED if late else row.taken(request, None)
+        # The same resource under another name, or in another place.
+        return row.taken(request, known, held=known is not None)
     undoes = request.kind == "Update" and stacks.undoes(request.owner)
     return Outcome.RETAINED if undoes else Outcome.RIVAL
 
@@ -53,7 +51,6 @@ def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
             owed = stacks.undoes(request.owner, row.declared_at)
         target = row.restoring or (row.found if owed else None)
     else:
-        # Where a claim of the request's own owner may be under way, touching the row fails that.
-        return Outcome.RETAINED if request.identity else row
+        return row.given_up_by(request)
     claimed = row.claimed(request, owner=request.owner, restoring=target)
     return claimed if target else claimed.buried()

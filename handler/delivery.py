@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
@@ -53,7 +53,7 @@ def _is_loopback(parts: SplitResult) -> bool:
 
 
 def put(url: str, body: bytes) -> int:
-    """PUT once and return the HTTP status; raises HTTPClientError.
+    """PUT once and return the HTTP status; raises BotoCoreError.
 
     Proxies and certificates are those that boto3 goes by.
     """
@@ -82,7 +82,7 @@ def deliver(
     for pause_s in (*_PAUSES_S, None):
         try:
             status = put(url, body)
-        except (OSError, HTTPClientError, ValueError) as error:
+        except (OSError, BotoCoreError, ValueError) as error:
             problem = type(error).__name__
         else:
             if 200 <= status < 300:

@@ -24,6 +24,7 @@ from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
 from transfer_server_state.machine import COMMANDS, Step
 from transfer_server_state.outcome import Outcome
+from transfer_server_state.pacing import Pace
 from transfer_server_state.progress import LEAVES_WITHIN_S, READ_LAG_S, Progress
 from transfer_server_state.request import Request
 from transfer_server_state.row import Row
@@ -69,16 +70,22 @@ class Reconciliation:
         self._put_off: Step | None = None
         self._problem = ""
         self._failing_since_s = self._refused_since_s = 0.0
-        self._pause_s = self._backoff_s = self._crowded_s = 0.0
+        self._pace = Pace()
 
     def run(self) -> Answer | None:
         """Return the answer, or None if another invocation goes on."""
-        while (answer := self._attempt()) is None:
-            pause_s = min(self._pause_s, max(0, self._request.deadline_s - self._now()))
-            if self._now() + pause_s > self._means.until_s:
-                return self._pass_on()
-            self._means.clock.sleep(pause_s)
-        return answer
+        while True:
+            try:
+                if answer := self._attempt():
+                    return answer
+                pause_s = min(self._pace.pause_s, max(0, self._request.deadline_s - self._now()))
+                if self._now() + pause_s > self._means.until_s:
+                    return self._pass_on()
+                self._means.clock.sleep(pause_s)
+            except ConflictError:
+                # What somebody else wrote decides, from the start.
+                self._is_current, self._put_off = False, None
+                self._means.clock.sleep(pacing.FIRST_S)
 
     def _attempt(self) -> Answer | None:
         """Take a step; what fails on the way is tried again, or ends the request."""
@@ -86,10 +93,6 @@ class Reconciliation:
             if answer := self._step():
                 return answer
             self._succeed()
-        except ConflictError:
-            # What somebody else wrote decides, from the start.
-            self._is_current, self._put_off = False, None
-            self._pause_s = pacing.FIRST_S
         except UnavailableError as error:
             self._fail(error)
         except RefusedError as error:
@@ -113,19 +116,23 @@ class Reconciliation:
             return self._end(Outcome.DONE)
         if step is Step.FAILED:
             return self._end(Outcome.REFUSED if self._progress.refusal else Outcome.FAILED)
-        if step in COMMANDS and self._now() < self._request.deadline_s:
+        self._put_off = step if step in COMMANDS else None
+        if self._put_off and self._now() < self._request.deadline_s:
             self._command(step)
         return None
 
     def _claim(self) -> Answer | None:
         """Take the row, or return the answer if there is nothing to do about the server."""
-        row = self._registry.read(self._request.server_id)
+        self._row = row = self._registry.read(self._request.server_id)
         if row.request != self._request.digest:
             claimed = claim.decide(self._request, row, self._means.stacks)
             if isinstance(claimed, Outcome):
                 return self._answer(claimed, row)
             if claimed.released or claimed.request != self._request.digest:
-                answer = self._answer(Outcome.RETAINED, claimed)
+                # Who never could read the row does not know what it owes.
+                unread = not row.version and isinstance(self._registry, Unremembered)
+                outcome = Outcome.UNKNOWN if unread else Outcome.RETAINED
+                answer = self._answer(outcome, claimed)
                 self._registry.write(claimed.answered(self._request, answer.record()))
                 return answer
             row = self._registry.write(claimed)
@@ -133,8 +140,10 @@ class Reconciliation:
             return Answer(**row.answer)
         # Of a URL without a date, the row knows when it first came.
         self._request = replace(self._request, sent_s=row.sent_at)
-        self._row, self._progress, self._is_current = row, row.progress, True
-        self._checked_at_s = self._now()
+        # What it saw since the same command, it knows better than the row.
+        if not self._progress.last or self._progress.commanded_at_s != row.progress.commanded_at_s:
+            self._progress = row.progress
+        self._row, self._is_current, self._checked_at_s = row, True, self._now()
         return None
 
     def _check(self) -> None:
@@ -155,8 +164,7 @@ class Reconciliation:
 
     def _command(self, step: Step) -> None:
         """Write the command down, then give it."""
-        before, self._put_off = self._progress, step
-        intended = before.intended(step, self._now())
+        intended = self._progress.intended(step, self._now())
         self._row = self._registry.write(self._row.with_progress(intended))
         self._checked_at_s = self._now()
         try:
@@ -189,10 +197,10 @@ class Reconciliation:
         if self._row.request != self._request.digest:
             unread = Outcome.UNKNOWN if self._request.releases else outcome
             return self._answer(unread, self._row)
-        try:
-            return self._end(outcome)
-        except (UnavailableError, ConflictError):
-            return self._answer(outcome, self._row)
+        with suppress(UnavailableError, RefusedError):
+            # A repeated delivery may have answered meanwhile.
+            return (None if self._is_current else self._claim()) or self._end(outcome)
+        return self._answer(outcome, self._row.with_progress(self._progress))
 
     def _pass_on(self) -> Answer | None:
         """Have another invocation go on from what was written down."""
@@ -219,24 +227,20 @@ class Reconciliation:
 
     def _succeed(self) -> None:
         """Forget what failed before, and look again when it is worth it."""
-        self._failing_since_s = self._refused_since_s = self._backoff_s = 0
-        if not self._progress.uncertain:
+        self._failing_since_s = self._refused_since_s = 0
+        if not (self._progress.uncertain or self._put_off):
             self._problem = ""
         since_s = self._now() - (self._progress.commanded_at_s or self._began_s)
         moves = self._progress.command is not None and self._progress.last is not self._row.target
-        pause_s = pacing.look_pause_s(since_s, moves=moves)
-        self._pause_s = max(pause_s, pacing.crowded_pause_s(self._crowded_s, self._dice()))
-        self._crowded_s *= pacing.EASING
+        self._pace.succeeded(pacing.look_pause_s(since_s, moves=moves), self._dice())
 
     def _fail(self, error: UnavailableError | RefusedError) -> None:
         """Take note of a failure, and try again after a while."""
         self._problem = str(error)
         self._failing_since_s = self._failing_since_s or self._now()
-        self._pause_s = self._backoff_s = pacing.backoff_s(self._backoff_s, self._dice())
-        if isinstance(error, UnavailableError) and error.throttled:
-            self._crowded_s = pacing.CROWDED_S
-            if self._progress.command:
-                self._pause_s += pacing.CROWDED_S
+        throttled = isinstance(error, UnavailableError) and error.throttled
+        commanded = self._progress.command is not None
+        self._pace.failed(self._dice(), throttled=throttled, commanded=commanded)
         waited_s = self._now() - self._failing_since_s
         if isinstance(error, UnreachableError) and self._request.releases and waited_s > PATIENCE_S:
             self._registry = Unremembered(self._row)

@@ -51,7 +51,7 @@ def answer(
     if seen.first and row.found and not (request.releases or request.knows):
         physical_id = str(Identity(request.server_id, row.found))
     succeeds = outcome in (_RELEASES if request.releases else _SUCCEEDS)
-    waited_s = now_s - request.sent_s
+    waited_s = max(0, now_s - request.sent_s)
     attributes = {
         "ServerId": request.server_id,
         "Arn": arn,
@@ -105,7 +105,7 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
         server=request.server_id,
         is_so=f"is {seen.last}" if seen.last else "was not seen",
         wanted=f", wanted {wanted}" if wanted else "",
-        after=f", after {seen.command}" if seen.command else "",
+        after=f", after {seen.command}" if seen.command and not seen.uncertain else "",
         waited=f"{waited_s:.0f} s",
         owner=shorten(row.owner.name, _LONGEST_NAME),
         mine=shorten(request.owner.name, _LONGEST_NAME),
@@ -113,7 +113,6 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
     again = "delete again, or retain the resource" if request.releases else "deploy again"
     advice = ADVICE[outcome].format(
         again=again,
-        Again=again.capitalize(),
         longer=", or raise ServiceTimeout" if request.timeout_s < LONGEST_TIMEOUT_S else "",
     )
     told = f"{stand}: {printable(problem)}" if problem else stand

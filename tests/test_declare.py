@@ -7,6 +7,7 @@ import pytest
 
 from local.emulator import State
 from tests.fakes.account import ACCOUNT, NO_SERVER, REGION, Account
+from tests.fakes.errors import client_error
 
 OPPOSITE = {"ONLINE": "OFFLINE", "OFFLINE": "ONLINE"}
 COMMAND = {"ONLINE": "StartServer", "OFFLINE": "StopServer"}
@@ -82,7 +83,7 @@ def test_a_transition_of_minutes_takes_one_invocation(
     account: Account, request_type: str, desired: str
 ) -> None:
     account.state = State(OPPOSITE[desired])
-    account.emulator.set(start_s=600, stop_s=600)
+    account.emulator.set(start_s=180, stop_s=180)
     answer = account.send(request_type, DesiredState=desired, **given(account, request_type))
     assert answer["Status"] == "SUCCESS"
     assert account.lambda_.invocations == []
@@ -149,6 +150,19 @@ def test_an_old_failure_that_stays_fails_after_a_grace(account: Account) -> None
     assert answer["Status"] == "FAILED"
     assert account.commands == ["StopServer"]
     assert 15 <= account.clock.now() - began_s < 25
+
+
+def test_a_command_that_is_refused_for_good_fails_though_the_server_could_still_move(
+    account: Account,
+) -> None:
+    refused = client_error("InvalidRequestException", 400, "StopServer", "not this one")
+    account.border.before("StopServer", refused)
+    began_s = account.clock.now()
+    answer = account.send("Create", DesiredState="OFFLINE")
+    assert answer["Status"] == "FAILED"
+    assert "transfer:StopServer: InvalidRequestException: not this one" in answer["Reason"]
+    assert 15 <= account.clock.now() - began_s < 25
+    assert account.border.calls.count("StopServer") == 1
 
 
 def test_a_refused_command_fails_once_a_lagging_read_is_ruled_out(account: Account) -> None:
@@ -267,20 +281,31 @@ def test_the_end_is_noticed_within_a_fiftieth_of_the_way_to_it(
     assert stop_s <= sum(account.clock.slept_s) <= 1.02 * stop_s
 
 
-@pytest.mark.parametrize("timeout", ["60", 600, None])
+@pytest.mark.parametrize("timeout", ["60", 300])
 def test_a_server_that_never_settles_fails_before_the_service_timeout(
     account: Account, timeout: object
 ) -> None:
     account.emulator.set(stop_s=100_000)
     began_s = account.clock.now()
-    declared = {} if timeout is None else {"ServiceTimeout": timeout}
-    answer = account.send("Create", DesiredState="OFFLINE", **declared)
-    spent_s, whole_s = account.clock.now() - began_s, int(str(timeout or 3600))
+    answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout=timeout)
+    spent_s, whole_s = account.clock.now() - began_s, int(str(timeout))
     assert answer["Status"] == "FAILED"
     assert 0.74 * whole_s <= spent_s < whole_s
     assert f"is STOPPING, wanted OFFLINE, after StopServer, {spent_s:.0f} s" in answer["Reason"]
-    assert ("raise ServiceTimeout" in answer["Reason"]) is (timeout is not None)
+    assert answer["Reason"].endswith("or raise ServiceTimeout.")
     assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
+
+
+def test_by_default_it_waits_an_hour_and_nobody_is_told_to_raise_that(account: Account) -> None:
+    account.emulator.set(stop_s=100_000)
+    event = account.request("Create", DesiredState="OFFLINE")
+    account.clock.sleep(3_500)
+    answer = account.settle(event)
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].startswith(
+        f"{account.server_id} is STOPPING, wanted OFFLINE, after StopServer, 3540 s"
+    )
+    assert "raise ServiceTimeout" not in answer["Reason"]
 
 
 def test_no_command_is_given_when_the_time_is_up(account: Account) -> None:

@@ -1,5 +1,6 @@
 """Delete: nothing by default, what was found on RESTORE or in a rollback."""
 
+import json
 from typing import Any
 
 import pytest
@@ -74,12 +75,12 @@ def test_a_restoration_is_what_the_log_tells_and_a_retained_server_was_not_comma
     account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     delete(account, "DELETE_IN_PROGRESS")
-    retained = caplog.records[-1]
-    assert (retained.outcome, retained.command) == ("retained", None)
+    retained = json.loads(caplog.messages[-1])
+    assert (retained["outcome"], retained["command"]) == ("retained", None)
     account.clock.sleep(60)
     delete(account, "DELETE_IN_PROGRESS", OnDelete="RESTORE")
-    restored = caplog.records[-1]
-    assert (restored.outcome, restored.command) == ("done", "StartServer")
+    restored = json.loads(caplog.messages[-1])
+    assert (restored["outcome"], restored["command"]) == ("done", "StartServer")
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
@@ -117,7 +118,9 @@ def test_a_stack_that_may_not_be_read_blocks_no_deletion_which_says_so(account: 
     account.border.broken["DescribeStacks"] = client_error("AccessDenied", 403, "DescribeStacks")
     answer = account.send("Delete", PhysicalResourceId=created)
     assert answer["Status"] == "SUCCESS"
-    assert "whether it should be nobody could tell: cloudformation:DescribeStacks" in answer["Reason"]
+    assert (
+        "whether it should be nobody could tell: cloudformation:DescribeStacks" in answer["Reason"]
+    )
     assert account.state is State.OFFLINE
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from handler.cloudformation import Provider
 from local.emulator import State
 from tests.fakes.account import MADE_UP, NO_SERVER, Account, kill
-from transfer_server_state.progress import QUIET_S
+
+# How long after its intention every look shows what came of a command.
+QUIET_S = 25
 
 
 def rolls_back(account: Account, creation: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +84,19 @@ def test_a_restoration_does_not_believe_a_look_from_before_the_command_it_undoes
         account.emulator.set(read_lag_s=14)
     restored = account.settle(rolls_back(account, creation))
     assert restored["Status"] == "SUCCESS"
+    assert account.state is State.ONLINE
+    assert account.commands == ["StopServer", "StartServer"]
+
+
+def test_nor_where_the_command_was_given_after_the_restoration_was_sent(account: Account) -> None:
+    """Both were delivered late, the deletion last."""
+    account.emulator.set(read_lag_s=10, stop_s=3, start_s=60)
+    creation = account.request("Create", DesiredState="OFFLINE")
+    deletion = rolls_back(account, creation)
+    account.clock.sleep(20)
+    account.border.after("StopServer", kill)
+    account.die(creation)
+    assert account.settle(deletion)["Status"] == "SUCCESS"
     assert account.state is State.ONLINE
     assert account.commands == ["StopServer", "StartServer"]
 
@@ -213,9 +227,26 @@ def test_an_answer_that_cloudformation_never_took_is_undone(account: Account) ->
     with pytest.raises(Exception, match="did not take the answer"):
         account.invoke(creation)
     assert account.row.held
-    account.become("DELETE_IN_PROGRESS")
+    later_deployment_removes_it(account)
     account.send("Delete", DesiredState="OFFLINE", PhysicalResourceId=MADE_UP)
     assert account.state is State.ONLINE
+
+
+def test_a_creation_that_failed_after_its_command_is_undone(account: Account) -> None:
+    account.emulator.set(stop_failures=1)
+    failed = account.send("Create", DesiredState="OFFLINE")
+    assert failed["Status"] == "FAILED"
+    later_deployment_removes_it(account)
+    given = failed["PhysicalResourceId"]
+    account.send("Delete", DesiredState="OFFLINE", PhysicalResourceId=given)
+    assert account.state is State.ONLINE
+
+
+def later_deployment_removes_it(account: Account) -> None:
+    """Nothing was rolled back (--disable-rollback), and the stack has been mended since."""
+    for status in ("CREATE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
+        account.clock.sleep(60)
+        account.become(status)
 
 
 def test_an_update_that_never_answered_leaves_the_creation_answered(account: Account) -> None:
@@ -259,9 +290,3 @@ def test_an_owner_is_gone_when_its_stack_rests_and_lists_it_no_more(
     assert answer["Status"] == ("FAILED" if lives else "SUCCESS")
     assert (account.state is State.OFFLINE) is lives
     assert account.row.owner.name == ("demo/State" if lives else "rival/State")
-
-
-def test_the_fakes_run_each_invocation_cold(account: Account) -> None:
-    """Or one instance would be in the middle of two requests."""
-    assert isinstance(account.new_provider(), Provider)
-    assert account.new_provider() is not account.new_provider()

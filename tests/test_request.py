@@ -115,8 +115,9 @@ def test_an_undo_releases_the_other_server_and_keeps_the_request() -> None:
 def test_a_look_is_doubted_where_the_same_server_may_just_have_been_moved(
     given: str, old: object, *, doubted: bool
 ) -> None:
-    ids = {"PhysicalResourceId": f"{given}:from-ONLINE", "OldResourceProperties": old}
-    assert parse("Update", **ids).doubted is doubted
+    given = f"{given}:from-ONLINE"
+    update = parse("Update", PhysicalResourceId=given, OldResourceProperties=old)
+    assert update.doubted is doubted
 
 
 @pytest.mark.parametrize(

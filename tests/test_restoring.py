@@ -1,5 +1,6 @@
 """What a deletion owes: the state found before, whatever became of the requests since."""
 
+import json
 from typing import Any
 
 import pytest
@@ -118,7 +119,9 @@ def test_what_was_being_restored_is_what_the_next_deployment_declares(account: A
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
-@pytest.mark.parametrize("given", [MADE_UP, "not-created", "s-0123456789abcdef0", "s-x:from-ONLINE"])
+@pytest.mark.parametrize(
+    "given", [MADE_UP, "not-created", "s-0123456789abcdef0", "s-x:from-ONLINE"]
+)
 def test_a_creation_that_never_answered_is_undone_whatever_id_is_made_up_for_it(
     account: Account, given: str, status: str
 ) -> None:
@@ -206,10 +209,10 @@ def test_a_rollback_s_update_brings_back_what_was_declared_before(account: Accou
     before, after = {"DesiredState": "OFFLINE"}, {"DesiredState": "ONLINE"}
     given = resource["PhysicalResourceId"]
     account.send("Update", **after, PhysicalResourceId=given, OldResourceProperties=before)
-    assert account.state is State.ONLINE
     account.become("UPDATE_ROLLBACK_IN_PROGRESS")
     account.send("Update", **before, PhysicalResourceId=given, OldResourceProperties=after)
     assert account.state is State.OFFLINE
+    assert account.commands == ["StopServer", "StartServer", "StopServer"]
     assert account.row.found == "ONLINE"
 
 
@@ -284,7 +287,6 @@ def test_a_restoration_that_fails_is_told(
         f"{account.server_id} is START_FAILED, wanted ONLINE, after StartServer, "
     )
     assert answer["Reason"].endswith("then delete again, or retain the resource.")
-    (told,) = [r for r in caplog.records if r.name == "handler.cloudformation"]
-    assert (told.status, told.outcome, told.command, told.final) == (
-        ("FAILED", "failed", "StartServer", "START_FAILED")
-    )
+    told = json.loads(caplog.messages[-1])
+    assert (told["status"], told["outcome"]) == ("FAILED", "failed")
+    assert (told["command"], told["final"]) == ("StartServer", "START_FAILED")

@@ -25,9 +25,15 @@ def declared(account: Account, **properties: Any) -> str:
     return str(created["PhysicalResourceId"])
 
 
+def kept(account: Account) -> dict[str, Any]:
+    """Return the row but for who gave the server up, which is all that others write there."""
+    row = raw_row(account)
+    return {name: row[name] for name in row.keys() - {"GivenUp", "Version"}}
+
+
 def test_a_rival_creation_is_refused_with_both_names_and_leaves_nothing(account: Account) -> None:
     declared(account)
-    row, calls = raw_row(account), len(account.operations)
+    row, calls = kept(account), len(account.operations)
     rival = account.new_stack(OTHER_STACK)
     create = {"DesiredState": "ONLINE", "StackId": OTHER_STACK, "LogicalResourceId": "Mine"}
     refused = account.send("Create", **create)
@@ -41,7 +47,7 @@ def test_a_rival_creation_is_refused_with_both_names_and_leaves_nothing(account:
     account.become("ROLLBACK_IN_PROGRESS", rival)
     undone = account.send("Delete", **create, PhysicalResourceId="not-created")
     assert undone["Status"] == "SUCCESS"
-    assert (raw_row(account), len(account.operations)) == (row, calls)
+    assert (kept(account), len(account.operations)) == (row, calls)
 
 
 def test_two_stacks_never_both_succeed_with_opposite_declarations(account: Account) -> None:
@@ -63,7 +69,7 @@ def test_the_deletion_of_who_does_not_own_a_server_leaves_it(
     declared(account)
     rival = account.new_stack(OTHER_STACK)
     account.become("ROLLBACK_IN_PROGRESS", rival)
-    row = raw_row(account)
+    row = kept(account)
     answer = account.send(
         "Delete",
         DesiredState="ONLINE",
@@ -72,11 +78,12 @@ def test_the_deletion_of_who_does_not_own_a_server_leaves_it(
         PhysicalResourceId=f"{account.server_id}:from-ONLINE",
     )
     assert answer["Status"] == "SUCCESS"
-    assert (account.state, raw_row(account)) == (State.OFFLINE, row)
+    assert (account.state, kept(account)) == (State.OFFLINE, row)
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [("UPDATE_IN_PROGRESS", "FAILED"), ("UPDATE_ROLLBACK_IN_PROGRESS", "SUCCESS")]
+    ("status", "told"),
+    [("UPDATE_IN_PROGRESS", "FAILED"), ("UPDATE_ROLLBACK_IN_PROGRESS", "SUCCESS")],
 )
 def test_a_rival_update_is_refused_unless_it_is_a_rollback_s(
     account: Account, status: str, told: str
@@ -165,9 +172,7 @@ def test_a_resource_that_moved_between_nested_stacks_keeps_its_server(
     status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" if listed else "DELETE_IN_PROGRESS"
     account.become(status, account.cloudformation.stacks[f"{STACK}a"])
     account.clock.sleep(60)
-    answer = account.send(
-        "Delete", **kept, StackId=f"{STACK}a", PhysicalResourceId=created
-    )
+    answer = account.send("Delete", **kept, StackId=f"{STACK}a", PhysicalResourceId=created)
     assert answer["Status"] == "SUCCESS"
     assert account.state is State.OFFLINE
     assert account.commands == ["StopServer"]

@@ -201,7 +201,7 @@ def test_an_answer_that_did_not_arrive_is_given_again_without_a_second_command(
 def test_an_update_that_comes_late_decides_alike_however_long_an_invocation_is(
     account: Account, timeout_s: float
 ) -> None:
-    """Eleven seconds late, its stack at rest, and the server STARTING: it is the newest, so it is."""
+    """Eleven seconds late, its stack at rest, the server STARTING: it is the newest still."""
     account.emulator.set(start_s=30)
     account.state = State.OFFLINE
     account.become("UPDATE_COMPLETE")

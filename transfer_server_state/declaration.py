@@ -94,7 +94,9 @@ def parse(properties: object, home: Home) -> Declaration:
 def parse_released(properties: object) -> Declaration:
     """Read what a release needs; whatever else the properties hold, and may not, is ignored."""
     given = properties if isinstance(properties, Mapping) else {}
-    server_id, timeout_s = (str(given.get(name)) for name in ("ServerId", "ServiceTimeout"))
+    values = (given.get(name) for name in ("ServerId", "ServiceTimeout"))
+    # Of what is too long to be either, or nested too deeply, no number or text is made.
+    server_id, timeout_s = (str(v)[:100] if isinstance(v, str | int) else "" for v in values)
     named = _SERVER_ID.fullmatch(server_id)
     return Declaration(
         server_id=named[1] if named else "",

@@ -43,14 +43,14 @@ STANDS = dict.fromkeys(Outcome, _STATE) | {
 # What to do, for whoever reads it. {again}: deploy or delete again.
 ADVICE = dict.fromkeys(Outcome, "") | {
     Outcome.FAILED: "Look at it in the Transfer Family console, ask AWS Support, then {again}.",
-    Outcome.TIMED_OUT: "{Again} once it has settled{longer}.",
-    Outcome.UNANSWERED: "{Again} when AWS answers.",
+    Outcome.TIMED_OUT: "Once it has settled, {again}{longer}.",
+    Outcome.UNANSWERED: "When AWS answers, {again}.",
     Outcome.REFUSED: "Mend what AWS names, then {again}.",
     Outcome.DENIED: "Allow it in the provider's role, or where AWS says, then {again}.",
     Outcome.GONE: "Check ServerId: it must be in this region and account.",
     Outcome.RIVAL: "A server has one declaration: remove one of the two.",
     Outcome.SUPERSEDED: "This one does nothing more.",
-    Outcome.EXPIRED: "Nothing was done. {Again} if it is still wanted.",
+    Outcome.EXPIRED: "Nothing was done. If it is still wanted, {again}.",
     Outcome.UNKNOWN: "Look whether it is as you want it.",
     Outcome.NOT_CONTINUED: "The provider could not invoke itself. Mend that, then {again}.",
     Outcome.CRASHED: "See its log, then deploy or delete again.",

@@ -1,6 +1,6 @@
-"""When to look again: all waiting times of the loop, as pure functions.
+"""When to look again: all waiting times of the loop.
 
-Knows neither server nor clock; who asks says how long it has waited.
+Knows neither server nor clock: who asks says how long it has waited, and brings the dice.
 """
 
 from random import Random
@@ -10,9 +10,8 @@ FIRST_S = 1.0
 SETTLES_AFTER_S = 5.0
 LATENESS = 0.018
 LATENESS_GROWS_S = 100.0
-LONGEST_BACKOFF_S = 30.0
-# How far apart a throttled request looks once its command was given, and what is left of that
-# after each look that passes: those that are not so far need the calls more.
+LONGEST_S = 30.0
+# How far apart a throttled request looks, and what is left of that after each look that passes.
 CROWDED_S = 12.0
 EASING = 0.9
 
@@ -20,8 +19,8 @@ EASING = 0.9
 def look_pause_s(since_s: float, *, moves: bool) -> float:
     """Return the pause before the next look, `since_s` after the command or the first look.
 
-    While the server `moves`, from the fifth second on a look each time 1.8% longer
-    has passed, until they are 1.8 s apart, notices every end at most that late, in the fewest.
+    While the server `moves`, from the fifth second on a look each time 1.8% longer has passed,
+    until they are 1.8 s apart, notices every end at most that late, in the fewest looks.
     """
     if since_s < SETTLES_AFTER_S:
         return FIRST_S
@@ -29,14 +28,25 @@ def look_pause_s(since_s: float, *, moves: bool) -> float:
     return pause_s if moves else max(FIRST_S, pause_s)
 
 
-def backoff_s(previous_s: float, dice: Random) -> float:
-    """Return the pause after a failed call, with decorrelated jitter.
+class Pace:
+    """How long a request waits before its next step, by how its last ones went.
 
+    It backs off from failures with decorrelated jitter. Once throttled it looks less often, and
+    where its command is given it leaves the calls to those that are not so far.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    return min(LONGEST_BACKOFF_S, dice.uniform(FIRST_S, 3 * max(previous_s, FIRST_S)))
 
+    def __init__(self) -> None:
+        self.pause_s = self._backoff_s = self._crowded_s = 0.0
 
-def crowded_pause_s(crowded_s: float, dice: Random) -> float:
-    """Return the least pause of a request that was throttled, spread by up to a quarter."""
-    return crowded_s * dice.uniform(1, 1.25)
+    def succeeded(self, look_pause_s: float, dice: Random) -> None:
+        """Wait for the next look."""
+        self._backoff_s = 0
+        self.pause_s = max(look_pause_s, self._crowded_s * dice.uniform(1, 1.25))
+        self._crowded_s *= EASING
+
+    def failed(self, dice: Random, *, throttled: bool, commanded: bool) -> None:
+        """Wait for the next try."""
+        self._backoff_s = min(LONGEST_S, dice.uniform(FIRST_S, 3 * max(self._backoff_s, FIRST_S)))
+        self._crowded_s = CROWDED_S if throttled else self._crowded_s
+        self.pause_s = self._backoff_s + (CROWDED_S if throttled and commanded else 0)

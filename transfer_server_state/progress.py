@@ -51,7 +51,7 @@ class Progress:
         """Return how far a request is that begins after this one."""
         if not self.command:
             return Progress(earlier_at_s=self.earlier_at_s, earlier_unseen=self.earlier_unseen)
-        unseen = self.uncertain or self.last is self.commanded_in
+        unseen = self.last is self.commanded_in
         return Progress(earlier_at_s=self.commanded_at_s, earlier_unseen=unseen)
 
     def seen(self, observed: State, now_s: float) -> "Progress":

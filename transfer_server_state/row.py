@@ -23,6 +23,7 @@ class Row:
 
     `found`: the stable state before its owner first declared it. `held`: whether the owner was
     ever answered SUCCESS. `restoring`: the state that a deletion owes. `released`: a tombstone.
+    `given_up`: who released it without having it, and when, lest what they sent before claims it.
     """
 
     server_id: str = ""
@@ -33,6 +34,7 @@ class Row:
     sent_at: float = 0.0
     declared_at: float = 0.0
     past: tuple[str, ...] = ()
+    given_up: Mapping[str, float] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     answer: Mapping[str, Any] | None = None
     held: bool = False
@@ -61,8 +63,14 @@ class Row:
         return (
             request.digest in self.past
             or request.sent_s < self.sent_at
+            or request.sent_s <= self.given_up.get(str(request.owner), 0)
             or (tie and releasing and not request.releases)
         )
+
+    def given_up_by(self, request: Request) -> Self:
+        """Return it as one leaves it who does not have it, or not yet: a claim under way fails."""
+        latest = [*self.given_up.items(), (str(request.owner), request.sent_s)][-_PAST:]
+        return replace(self, given_up=dict(latest))
 
     def claimed(self, request: Request, **changes: Any) -> Self:
         """Return it with the request at work; what an earlier one set in motion is kept."""

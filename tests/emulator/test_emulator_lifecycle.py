@@ -287,35 +287,6 @@ def test_boto3_s_waiters_end_as_the_transition_does(
     assert clock.now() - began_s == 150
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"EndpointType": "VPC"},
-        {"EndpointDetails": {"AddressAllocationIds": ["eipalloc-1"]}},
-    ],
-)
-def test_an_endpoint_changes_its_address_only_when_offline(
-    transfer: Any, server_id: str, changes: dict[str, Any]
-) -> None:
-    with pytest.raises(transfer.exceptions.InvalidRequestException, match="OFFLINE"):
-        transfer.update_server(ServerId=server_id, **changes)
-    transfer.stop_server(ServerId=server_id)
-    assert transfer.update_server(ServerId=server_id, **changes)["ServerId"] == server_id
-    transfer.start_server(ServerId=server_id)
-    transfer.update_server(ServerId=server_id, **changes)
-    assert changes.items() <= transfer.describe_server(ServerId=server_id)["Server"].items()
-
-
-def test_an_update_of_anything_else_is_taken_online_and_changes_no_more(
-    transfer: Any, server_id: str
-) -> None:
-    before = transfer.describe_server(ServerId=server_id)["Server"]
-    changes = {"PreAuthenticationLoginBanner": "Welcome", "EndpointDetails": {"VpcId": "vpc-1"}}
-    transfer.update_server(ServerId=server_id, **changes)
-    after = transfer.describe_server(ServerId=server_id)["Server"]
-    assert after == before | changes
-
-
 @pytest.mark.parametrize("before", list(State))
 def test_a_server_can_be_deleted_in_any_state(
     emulator: Emulator, transfer: Any, server_id: str, before: State

@@ -5,13 +5,13 @@ bytes of the protocol. Fakes stand for the clients of DynamoDB, CloudFormation a
 the response store.
 """
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
+from itertools import count
 from typing import Any
 
 import boto3
@@ -88,6 +88,8 @@ class Account:
 
     def __post_init__(self) -> None:
         self.emulator = Service(now=self.clock.now)
+        # By number, so that a test runs alike each time.
+        self._ids = (f"{number:08x}-0000-4000-8000-000000000000" for number in count(1))
         self.transfer = _transfer_client()
         self.cloudformation = CloudFormation(self.stack)
         clients = {
@@ -142,13 +144,14 @@ class Account:
         """Make a request as CloudFormation sends it now; properties are given by their names."""
         own = {"PhysicalResourceId", "StackId", "LogicalResourceId", "OldResourceProperties"}
         properties = {name: value for name, value in fields.items() if name not in own}
+        request_id = next(self._ids)
         sent_at = datetime.fromtimestamp(self.clock.now(), UTC)
         return {
             "RequestType": request_type,
-            "ResponseURL": f"https://response.example.com/{uuid.uuid4()}"
+            "ResponseURL": f"https://response.example.com/{request_id}"
             f"?X-Amz-Date={sent_at:%Y%m%dT%H%M%SZ}&X-Amz-Signature=presigned-secret",
             "StackId": STACK,
-            "RequestId": str(uuid.uuid4()),
+            "RequestId": request_id,
             "ResourceType": "Custom::TransferServerState",
             "LogicalResourceId": "State",
             "ResourceProperties": {

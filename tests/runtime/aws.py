@@ -8,9 +8,10 @@ import json
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
-from tests.runtime.dynamodb import Table
+from tests.fakes.dynamodb import TARGET_PREFIX, DynamoDB
 from tests.runtime.http_server import Asked, HttpServer, Reply
 
+TABLE = "registry"
 STACK_STATUS = "CREATE_IN_PROGRESS"
 
 
@@ -26,15 +27,14 @@ class Aws(HttpServer):
     """DynamoDB with one table, Lambda's Invoke, and CloudFormation with one stack."""
 
     def __init__(self) -> None:
-        self.table = Table()
+        self.dynamodb = DynamoDB(TABLE)
         self.invoked: list[Invoked] = []
         super().__init__(self._answer)
 
     def _answer(self, asked: Asked) -> Reply:
-        service, _, operation = asked.headers.get("X-Amz-Target", "").partition(".")
-        if service == "DynamoDB_20120810":
-            status, answer = self.table.answer(operation, json.loads(asked.body))
-            body = json.dumps(answer).encode()
+        target = asked.headers.get("X-Amz-Target", "")
+        if target.startswith(TARGET_PREFIX):
+            status, body = self.dynamodb.answer(target, asked.body)
             return Reply(status, body, {"Content-Type": "application/x-amz-json-1.0"})
         match asked.path.split("/"):
             case ["", "2015-03-31", "functions", function, "invocations"]:

@@ -4,6 +4,7 @@ It knows no server, no event and no decision.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from botocore import xform_name
@@ -63,11 +64,16 @@ class _Loader(Loader):
         return ["cloudformation", "dynamodb", "lambda", "transfer"]
 
 
-def make_client(service: str) -> Any:
-    """Make a client; endpoints come through botocore's own environment variables."""
+@cache
+def _session() -> Any:
     session = get_session()
     session.register_component("data_loader", _Loader())
-    return session.create_client(service, config=CONFIG)
+    return session
+
+
+def make_client(service: str) -> Any:
+    """Make a client; endpoints come through botocore's own environment variables."""
+    return _session().create_client(service, config=CONFIG)
 
 
 class Aws:
@@ -103,6 +109,7 @@ def _meaning(error: ClientError, action: str) -> Exception:
     if code in THROTTLED | _PUT_OFF:
         return UnavailableError(f"{action}: {code}", throttled=code in THROTTLED)
     if code in TRANSIENT or status in _PASSING_STATUSES or status >= 500:
-        return UnavailableError(f"{action}: {code}", maybe_done=True, throttled=status == 429)
+        throttled = status == 429
+        return UnavailableError(f"{action}: {code}", maybe_done=not throttled, throttled=throttled)
     text = f"{action}: {code}: {printable(error.response['Error'].get('Message'))}"
     return RefusedError(text, code, Outcome.DENIED if code in _DENIED else Outcome.REFUSED)

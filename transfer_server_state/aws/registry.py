@@ -40,7 +40,7 @@ class Registry:
     def write(self, row: Row) -> Row:
         """Write it and return it, its version counted up. Raises ConflictError."""
         written = replace(row, version=row.version + 1)
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(ServerId)"}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(Version)"}
         if row.version:
             condition = {
                 "ConditionExpression": "Version = :version",
@@ -113,6 +113,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "sent_at": float,
     "declared_at": float,
     "past": lambda text: tuple(json.loads(text)),
+    "given_up": json.loads,
     "progress": _progress,
     "answer": json.loads,
     "held": lambda text: text == "1",

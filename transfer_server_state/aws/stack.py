@@ -39,22 +39,18 @@ class Stacks:
             return self._was_incomplete(stack["StackId"], declared_at)
         return "ROLLBACK" in status and status.endswith("_IN_PROGRESS")
 
-    def goes_forward(self, owner: Owner) -> bool:
-        """Tell whether its stack is at work on what was asked of it."""
-        status = self._describe(owner.stack_id)["StackStatus"]
-        return status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
-
     def has(self, owner: Owner, server_id: str) -> bool:
         """Tell whether an owner has a server, or its stack is at work, so that it may."""
+        # First the stack: what it is at work on may be over before the resource is looked up.
+        stacks = self._find("DescribeStacks", StackName=owner.stack_id).get("Stacks", [])
+        if any(stack["StackStatus"] not in _AT_REST for stack in stacks):
+            return True
         arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}
         resource = self._find("DescribeStackResource", **arguments)
         detail = resource.get("StackResourceDetail", {})
         listed = Identity.parse(detail.get("PhysicalResourceId"))
         deleted = detail.get("ResourceStatus") in {"DELETE_COMPLETE", "DELETE_SKIPPED"}
-        if listed and listed.server_id == server_id and not deleted:
-            return True
-        stacks = self._find("DescribeStacks", StackName=owner.stack_id).get("Stacks", [])
-        return any(stack["StackStatus"] not in _AT_REST for stack in stacks)
+        return listed is not None and listed.server_id == server_id and not deleted
 
     def belong_together(self, one: Owner, other: Owner) -> bool:
         """Tell whether two owners are of one stack, or of stacks nested in one root."""
@@ -65,7 +61,9 @@ class Stacks:
         """Tell whether what is deleted was not complete, since an operation that declared this."""
         for event in self._events(stack_id):
             status = event["ResourceStatus"]
-            if status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+            if status == "CREATE_IN_PROGRESS":
+                return True
+            if status == "UPDATE_IN_PROGRESS":
                 # Of the declaration, only the second is known.
                 return bool(event["Timestamp"].timestamp() <= declared_at + 1)
             if "COMPLETE" in status:

@@ -1,6 +1,5 @@
 """What AWS's errors mean: another try, or none."""
 
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -19,23 +18,30 @@ from botocore.exceptions import (
     UnknownServiceError,
 )
 from botocore.parsers import ResponseParserError
+from botocore.retries import standard
 
-from handler.aws import CONFIG, Aws, make_client
-from handler.reconcile import DeniedError, GoneError, RefusedError, UnavailableError
-from tests.lab import Clock, client_error
+from tests.fakes.errors import client_error
+from transfer_server_state.aws.client import (
+    THROTTLED,
+    TRANSIENT,
+    Aws,
+    RefusedError,
+    UnavailableError,
+    make_client,
+)
+from transfer_server_state.outcome import Outcome
 
 URL = "https://secret.example.com"
 
 
 class Client:
-    """A client whose one operation fails so often."""
+    """A client whose calls fail, or return what they were given."""
 
-    def __init__(self, error: Exception, times: int = 1) -> None:
-        self.error, self.times, self.asked = error, times, 0
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
 
     def stop_server(self, **arguments: str) -> dict[str, str]:
-        self.asked += 1
-        if self.asked <= self.times:
+        if self.error:
             raise self.error
         return arguments
 
@@ -61,7 +67,7 @@ def test_what_never_reached_aws_had_no_effect(error: Exception) -> None:
     unavailable = raised(error)
     assert type(unavailable) is UnavailableError
     assert unavailable.maybe_done is False
-    assert unavailable.retry_after_s == 0
+    assert unavailable.throttled is False
     assert str(unavailable) == f"transfer:StopServer: {type(error).__name__}"
 
 
@@ -81,36 +87,43 @@ def test_what_aws_did_not_answer_may_have_had_an_effect(error: Exception) -> Non
     assert str(unavailable) == f"transfer:StopServer: {type(error).__name__}"
 
 
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [("ThrottlingException", 400), ("Throttling", 400), ("TooManyRequestsException", 429)],
-)
-def test_what_aws_throttled_had_no_effect(code: str, status: int) -> None:
-    unavailable = raised(client_error(code, status, "StopServer"))
+def test_what_passes_is_what_botocore_takes_for_that() -> None:
+    """Its standard mode; LimitExceededException is of a quota here, and stays."""
+    throttled = set(standard.ThrottledRetryableChecker()._THROTTLED_ERROR_CODES)
+    transient = set(standard.TransientRetryableChecker()._TRANSIENT_ERROR_CODES)
+    assert throttled - {"LimitExceededException"} == THROTTLED
+    assert transient - throttled == TRANSIENT - {"InternalError"}
+
+
+@pytest.mark.parametrize("code", sorted(THROTTLED))
+def test_what_aws_throttled_had_no_effect(code: str) -> None:
+    unavailable = raised(client_error(code, 400, "StopServer"))
     assert type(unavailable) is UnavailableError
-    assert unavailable.maybe_done is False
-    assert unavailable.retry_after_s == 1
+    assert (unavailable.maybe_done, unavailable.throttled) == (False, True)
     assert str(unavailable) == f"transfer:StopServer: {code}"
 
 
-@pytest.mark.parametrize(
-    ("asked", "seconds"), [("7", 7), (7, 7), ("0", 1), ("", 1), ("soon", 1), ("1.5", 1), (None, 1)]
-)
-def test_the_time_that_aws_asks_for_is_kept_from_a_second_on(asked: object, seconds: float) -> None:
-    error = client_error("ThrottlingException", 400, "StopServer")
-    error.response["RetryAfterSeconds"] = asked
-    assert raised(error).retry_after_s == seconds
-
-
-@pytest.mark.parametrize("status", [500, 503, 599])
-def test_an_error_on_aws_s_side_may_have_had_an_effect(status: int) -> None:
-    error = client_error("InternalFailure", status, "StopServer")
-    error.response["RetryAfterSeconds"] = "7"
-    unavailable = raised(error)
-    assert unavailable.retry_after_s == 0
+def test_a_command_that_aws_puts_off_had_no_effect_and_is_no_crowd_s() -> None:
+    unavailable = raised(client_error("ConflictException", 400, "StopServer"))
     assert type(unavailable) is UnavailableError
-    assert unavailable.maybe_done is True
-    assert str(unavailable) == "transfer:StopServer: InternalFailure"
+    assert (unavailable.maybe_done, unavailable.throttled) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [*[(code, 400) for code in sorted(TRANSIENT)], *[("Odd", s) for s in (408, 500, 503, 599)]],
+)
+def test_an_error_on_aws_s_side_may_have_had_an_effect(code: str, status: int) -> None:
+    unavailable = raised(client_error(code, status, "StopServer"))
+    assert type(unavailable) is UnavailableError
+    assert (unavailable.maybe_done, unavailable.throttled) == (True, False)
+    assert str(unavailable) == f"transfer:StopServer: {code}"
+
+
+def test_too_many_requests_are_throttled_whatever_they_are_called() -> None:
+    unavailable = raised(client_error("Odd", 429, "StopServer"))
+    assert type(unavailable) is UnavailableError
+    assert unavailable.throttled is True
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 499])
@@ -118,6 +131,7 @@ def test_any_other_error_is_a_refusal_in_aws_s_own_words(status: int) -> None:
     refused = raised(client_error("Odd", status, "StopServer", "Because\n\tit is  so."))
     assert type(refused) is RefusedError
     assert str(refused) == "transfer:StopServer: Odd: Because it is so."
+    assert (refused.code, refused.outcome) == ("Odd", Outcome.REFUSED)
 
 
 def test_an_error_without_a_status_is_a_refusal() -> None:
@@ -126,9 +140,9 @@ def test_an_error_without_a_status_is_a_refusal() -> None:
     assert type(raised(error)) is RefusedError
 
 
-def test_a_long_explanation_is_cut() -> None:
-    refused = raised(client_error("Odd", 400, "StopServer", "w" * 500))
-    assert str(refused) == f"transfer:StopServer: Odd: {'w' * 120}"
+def test_a_long_explanation_keeps_its_ends() -> None:
+    refused = raised(client_error("Odd", 400, "StopServer", f"begin{'w' * 500}end"))
+    assert str(refused) == f"transfer:StopServer: Odd: begin{'w' * 53}...{'w' * 55}end"
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
@@ -140,17 +154,14 @@ def test_a_long_explanation_is_cut() -> None:
         ("cloudformation", "DescribeStacks", "cloudformation:DescribeStacks"),
     ],
 )
-def test_a_denial_names_the_permission(
+def test_a_denial_names_the_permission_and_has_aws_s_own_words(
     code: str, service: str, operation: str, action: str
 ) -> None:
-    denied = raised(client_error(code, 403, operation), service, operation)
-    assert (type(denied), str(denied)) == (DeniedError, action)
-
-
-def test_a_server_that_is_not_there_is_gone() -> None:
-    gone = raised(client_error("ResourceNotFoundException", 400, "StopServer", "Unknown server"))
-    assert type(gone) is GoneError
-    assert str(gone) == "transfer:StopServer: ResourceNotFoundException: Unknown server"
+    words = "with an explicit deny in a service control policy"
+    denied = raised(client_error(code, 403, operation, words), service, operation)
+    assert type(denied) is RefusedError
+    assert (denied.code, denied.outcome) == (code, Outcome.DENIED)
+    assert str(denied) == f"{action}: {code}: {words}"
 
 
 @pytest.mark.parametrize("error", [NoCredentialsError(), ParamValidationError(report="bad  id")])
@@ -158,6 +169,7 @@ def test_what_botocore_itself_refuses_is_a_refusal(error: BotoCoreError) -> None
     refused = raised(error)
     assert type(refused) is RefusedError
     assert str(refused) == f"transfer:StopServer: {' '.join(str(error).split())}"
+    assert (refused.code, refused.outcome) == ("", Outcome.REFUSED)
 
 
 def test_a_client_is_made_when_it_is_needed_and_once() -> None:
@@ -165,7 +177,7 @@ def test_a_client_is_made_when_it_is_needed_and_once() -> None:
 
     def make(service: str) -> Client:
         made.append(service)
-        return Client(NoCredentialsError(), times=0)
+        return Client()
 
     aws = Aws(make)
     assert made == []
@@ -175,55 +187,14 @@ def test_a_client_is_made_when_it_is_needed_and_once() -> None:
     assert made == ["transfer", "lambda"]
 
 
-def failing(times: int) -> tuple[Client, Clock, Callable[[], Any]]:
-    client, clock = Client(client_error("Throttling", 400, "DescribeStacks"), times), Clock()
-    aws = Aws(lambda _: client)
-    return (
-        client,
-        clock,
-        lambda: aws.insist(clock.sleep, "cloudformation", "DescribeStacks", StackName="x"),
-    )
-
-
-@pytest.mark.parametrize(("times", "slept_s"), [(0, []), (1, [1]), (2, [1, 4])])
-def test_it_insists_up_to_three_times(times: int, slept_s: list[float]) -> None:
-    client, clock, insist = failing(times)
-    assert insist() == {"StackName": "x"}
-    assert (client.asked, clock.slept_s) == (times + 1, slept_s)
-
-
-def test_it_gives_up_after_the_third_time() -> None:
-    client, clock, insist = failing(3)
-    with pytest.raises(UnavailableError):
-        insist()
-    assert (client.asked, clock.slept_s) == (3, [1, 4])
-
-
-def test_it_does_not_insist_on_what_is_refused() -> None:
-    client, clock, _ = failing(0)
-    client.error, client.times = client_error("Odd", 400, "DescribeStacks"), 1
-    with pytest.raises(RefusedError):
-        Aws(lambda _: client).insist(clock.sleep, "cloudformation", "DescribeStacks")
-    assert (client.asked, clock.slept_s) == (1, [])
-
-
-def test_nothing_is_repeated_or_waited_for_long_below_the_loop() -> None:
-    assert CONFIG.retries["total_max_attempts"] == 1
-    assert (CONFIG.connect_timeout, CONFIG.read_timeout) == (5, 10)
-
-
-def test_a_client_is_made_for_each_service_that_is_called_and_for_no_other() -> None:
-    for service in ("cloudformation", "lambda", "transfer"):
-        client = make_client(service)
-        assert client.meta.service_model.service_name == service
-        client.close()
-    with pytest.raises(UnknownServiceError):
-        make_client("ec2")
-
-
-@pytest.mark.parametrize("service", ["transfer", "lambda", "cloudformation"])
-def test_the_function_s_own_clients_keep_to_that(service: str) -> None:
+@pytest.mark.parametrize("service", ["cloudformation", "dynamodb", "lambda", "transfer"])
+def test_below_the_loop_nothing_is_repeated_or_waited_for_long(service: str) -> None:
     with closing(make_client(service)) as client:
         assert client.meta.service_model.service_name == service
         assert client.meta.config.retries["total_max_attempts"] == 1
         assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (5, 10)
+
+
+def test_no_client_is_made_for_a_service_that_is_not_called() -> None:
+    with pytest.raises(UnknownServiceError):
+        make_client("ec2")
