@@ -86,7 +86,7 @@ class ServerType(_Type):
 
     def create(self, properties: Properties) -> Made:
         """Make a server and wait until it is ONLINE, with its addresses."""
-        request = _SERVER_DEFAULTS | properties
+        request: Properties = _SERVER_DEFAULTS | properties
         if details := request.get("EndpointDetails"):
             request["EndpointDetails"] = _without(details, "AddressAllocationIds")
         server_id = self._call("create_server", **request)["ServerId"]

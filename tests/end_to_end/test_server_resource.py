@@ -28,6 +28,25 @@ Outputs:
   ServerId: {Value: !GetAtt Server.ServerId}
   State: {Value: !GetAtt Server.State}
 """
+USER = """
+Parameters:
+  Keys: {Type: CommaDelimitedList}
+  Home: {Type: String}
+  ServerId: {Type: String}
+Resources:
+  User:
+    Type: AWS::Transfer::User
+    Properties:
+      ServerId: !Ref ServerId
+      UserName: alice
+      Role: arn:aws:iam::000000000000:role/files
+      HomeDirectory: !Ref Home
+      SshPublicKeys: !Ref Keys
+      Tags: [{Key: home, Value: !Ref Home}]
+Outputs:
+  Ref: {Value: !Ref User}
+  Arn: {Value: !GetAtt User.Arn}
+"""
 
 
 def deploy(stack: Stack, **parameters: str) -> str:
@@ -84,6 +103,32 @@ def test_a_server_that_does_not_start_rolls_the_update_back(engine: Engine, stac
     assert {"Key": "colour", "Value": "none"} in described(engine, stack)["Tags"]
     stack.delete()
     assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_a_user_has_the_keys_that_are_declared(engine: Engine, world: World) -> None:
+    transfer = engine.client("transfer")
+    names = {"ServerId": world.server_id, "UserName": "alice"}
+
+    def found() -> tuple[str, list[str], list[dict[str, str]]]:
+        user = transfer.describe_user(**names)["User"]
+        assert world.stacks["user"].outputs() == {"Ref": user["Arn"], "Arn": user["Arn"]}
+        keys = [key["SshPublicKeyBody"] for key in user["SshPublicKeys"]]
+        return user["HomeDirectory"], keys, [t for t in user["Tags"] if t["Key"] == "home"]
+
+    one, two, three = (f"ssh-ed25519 AAAA{letter * 16}" for letter in "BCD")
+    assert world.deploy("user", USER, Keys=f"{one},{two}", Home="/a") == "CREATE_COMPLETE"
+    assert found() == ("/a", [one, two], [{"Key": "home", "Value": "/a"}])
+    assert world.deploy("user", USER, Keys=f"{two},{three}", Home="/b") == "UPDATE_COMPLETE"
+    assert found() == ("/b", [two, three], [{"Key": "home", "Value": "/b"}])
+    assert world.delete("user") == "DELETE_COMPLETE"
+    assert transfer.list_users(ServerId=world.server_id)["Users"] == []
+
+
+def test_a_user_whose_key_is_refused_is_deleted_again(engine: Engine, world: World) -> None:
+    key = "ssh-ed25519 AAAABBBB"
+    assert world.deploy("twice", USER, Keys=f"{key},{key}", Home="/a") == "ROLLBACK_COMPLETE"
+    assert "Key exists" in world.reasons("twice")[-1]
+    assert engine.client("transfer").list_users(ServerId=world.server_id)["Users"] == []
 
 
 def test_a_failed_creation_is_followed_by_its_deletion(engine: Engine, world: World) -> None:
