@@ -28,6 +28,21 @@ Outputs:
   ServerId: {Value: !GetAtt Server.ServerId}
   State: {Value: !GetAtt Server.State}
 """
+IN_A_VPC = """
+Parameters:
+  Address: {Type: String}
+Resources:
+  Server:
+    Type: AWS::Transfer::Server
+    Properties:
+      EndpointType: VPC
+      EndpointDetails:
+        VpcId: vpc-00000000
+        SubnetIds: [subnet-00000000]
+        AddressAllocationIds: [!Ref Address]
+Outputs:
+  ServerId: {Value: !GetAtt Server.ServerId}
+"""
 USER = """
 Parameters:
   Keys: {Type: CommaDelimitedList}
@@ -101,6 +116,22 @@ def test_a_server_that_does_not_start_rolls_the_update_back(engine: Engine, stac
     reasons = [event.get("ResourceStatusReason", "") for event in stack.events()]
     assert any("START_FAILED" in reason for reason in reasons)
     assert {"Key": "colour", "Value": "none"} in described(engine, stack)["Tags"]
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_other_elastic_ips_stop_the_server_and_start_it_again(engine: Engine) -> None:
+    stack = Stack(engine.client("cloudformation"), "vpc")
+    for eip in ("a", "b"):
+        before = engine.control("GET", "calls")[-1]["number"]
+        stack.change(IN_A_VPC, {"Address": f"eipalloc-0000000{eip}"})
+        assert stack.settled() in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+        calls = [c["operation"] for c in engine.control("GET", f"calls?after={before}")]
+        commands = [c for c in calls if c in {"StartServer", "StopServer", "UpdateServer"}]
+        assert commands[-3:] == ["StopServer", "UpdateServer", "StartServer"]
+        server = described(engine, stack)
+        assert server["EndpointDetails"]["AddressAllocationIds"] == [f"eipalloc-0000000{eip}"]
+        assert server["State"] == "ONLINE"
     stack.delete()
     assert stack.settled() == "DELETE_COMPLETE"
 
