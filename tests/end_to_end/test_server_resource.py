@@ -108,11 +108,14 @@ def test_a_server_has_its_attributes_and_an_update_of_a_tag_starts_it(
     assert stack.settled() == "DELETE_COMPLETE"
 
 
-def test_a_server_that_does_not_start_rolls_the_update_back(engine: Engine, stack: Stack) -> None:
+def test_a_failed_update_is_sent_back_and_a_start_that_failed_fails_that_too(
+    engine: Engine, stack: Stack
+) -> None:
     server_id = stack.outputs()["ServerId"]
     engine.client("transfer").stop_server(ServerId=server_id)
     engine.control("PATCH", f"servers/{server_id}/settings", {"start_failures": 1})
-    deploy(stack, Tag="red")
+    # The handler starts no server that is START_FAILED.
+    assert deploy(stack, Tag="red") == "UPDATE_ROLLBACK_FAILED"
     reasons = [event.get("ResourceStatusReason", "") for event in stack.events()]
     assert any("START_FAILED" in reason for reason in reasons)
     assert {"Key": "colour", "Value": "none"} in described(engine, stack)["Tags"]
