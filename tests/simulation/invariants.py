@@ -57,8 +57,7 @@ def answered_in_time(world: World) -> Iterator[str]:
     """1. Every request that CloudFormation waits for is answered before its timeout."""
     exempt = (
         limits.lambda_came_late,
-        limits.store_was_away,
-        limits.timeout_is_short,
+        limits.no_time_was_left,
         limits.sending_is_unknown,
     )
     for request in world.requests:
@@ -183,7 +182,7 @@ def one_answer(world: World) -> Iterator[str]:
             contradicts = any(first[name] != second[name] for name in _SAID_ONCE)
             # Who was refused may find the server free until its own undoing comes.
             refused = says(first, Outcome.RIVAL)
-            passes = refused or _is_late(second) or _is_left(second)
+            passes = refused or _is_late(first) or _is_late(second) or _is_left(second)
             if contradicts and not (passes and at_s > request.over_s):
                 yield f"{other} answers {second}, after {first}"
         for invocation in request.invocations:
@@ -208,8 +207,8 @@ def stable_identity(world: World) -> Iterator[str]:
                 if answered != given:
                     yield f"{invocation} changes the id {given} to {answered}"
             elif answer["Status"] == "FAILED" and answered == (given or "not-created"):
-                ignored = at_s > request.over_s and limits.registry_was_away(request)
-                if _has_commanded(request, at_s) and not (_is_late(answer) or ignored):
+                excused = _is_late(answer) or limits.registry_was_away(request)
+                if _has_commanded(request, at_s) and not excused:
                     yield f"{invocation} gave a command, and answers the id {answered}"
             elif (new is None or new.server_id != server_id) and not _is_left(answer):
                 yield f"{invocation} answers the id {answered} for {server_id}"

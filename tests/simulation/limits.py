@@ -17,6 +17,7 @@ def lambda_came_late(request: Request) -> bool:
     """Lambda delivered, or tried again, when the time of the request was over, or never.
 
     The answer comes then, too late for CloudFormation; what was lost is in the dead-letter queue.
+    So is what the response store refused for as long as Lambda tries.
     """
     reserve_s = min(60, request.spec.timeout_s / 4)
     last_s = request.due_s - reserve_s
@@ -26,36 +27,32 @@ def lambda_came_late(request: Request) -> bool:
     )
 
 
-def store_was_away(request: Request) -> bool:
-    """The response store refused the answer until the time was over.
+def no_time_was_left(request: Request) -> bool:
+    """What fails near the end of a ServiceTimeout is not tried again in time.
 
-    Lambda tries the request again twice, and then the dead-letter queue has it.
-    """
-    tried = (i for i in request.invocations if i.ending != "returned")
-    return any(at_s < request.due_s for i in tried for at_s in i.puts_failed)
-
-
-def timeout_is_short(request: Request) -> bool:
-    """A ServiceTimeout under four minutes leaves no room for calls that fail near its end.
-
-    One that nothing answers takes up to ten seconds, and then it is tried again; a look that may
-    be older than a command is doubted for as long as 25.
+    An answer that the response store refuses is tried for a quarter of a minute, and by Lambda a
+    minute later. Under four minutes, a call that nothing answers may take what is left.
     """
     failed = (at_s for i in request.invocations for at_s, _, _ in i.failures)
-    return request.spec.timeout_s < SHORT_S and any(at_s > request.due_s - 60 for at_s in failed)
+    refused = (at_s for i in request.invocations for at_s in i.puts_failed)
+    return any(at_s > request.due_s - 150 for at_s in refused) or (
+        request.spec.timeout_s < SHORT_S and any(at_s > request.due_s - 60 for at_s in failed)
+    )
 
 
 def sending_is_unknown(request: Request, other: Request | None = None) -> bool:
     """When a request was sent is known to the second, from the X-Amz-Date of its ResponseURL.
 
-    Of what is sent in one second, a deletion counts as the last. Without a date, time counts from
-    the first delivery, and what comes late is not known for it.
+    Of what a resource is sent in one second, a deletion counts as the last. Without a date, time
+    counts from the first delivery, and what comes late is not known for it.
     """
     if other is None or not request.dated:
         return not request.dated
     one, two = (request.world.sent_at(each.sent_s) for each in (request, other))
-    same = one.replace(microsecond=0) == two.replace(microsecond=0)
-    return same and (request.kind == "Delete") == (other.kind == "Delete")
+    told_apart = (request.stack, request.key) == (other.stack, other.key) and (
+        (request.kind == "Delete") != (other.kind == "Delete")
+    )
+    return one.replace(microsecond=0) == two.replace(microsecond=0) and not told_apart
 
 
 def could_not_undo(request: Request) -> bool:
@@ -132,7 +129,7 @@ def declared_before_failed_update(operation: Operation, server: Server) -> bool:
     first = operation.first()
     declared = any(spec.server is server for spec in first.before.values())
     skips = any(o.skips for o in operation.line())
-    return first is not operation and declared and (operation.kind == "delete" or skips)
+    return skips or (first is not operation and declared and operation.kind == "delete")
 
 
 def undone_unseen(commands: list[Command]) -> bool:
@@ -146,8 +143,7 @@ def undone_unseen(commands: list[Command]) -> bool:
 
 LIMITS: tuple[Callable[..., bool], ...] = (
     lambda_came_late,
-    store_was_away,
-    timeout_is_short,
+    no_time_was_left,
     sending_is_unknown,
     could_not_undo,
     found_behind_lag,
