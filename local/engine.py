@@ -116,7 +116,7 @@ def running() -> Iterator[Engine]:
         with Gateway(aws_url, transfer_url) as gateway:
             start(
                 "engine",
-                ["ministack.app"],
+                ["local.cloudformation_engine", transfer_url],
                 {**environment, **_engine_settings(port, folder, gateway.url)},
             )
             _when_ready(folder, "engine", lambda _: _answers(f"{aws_url}/_ministack/ready"))

@@ -25,7 +25,7 @@ The provider is deployed to a CloudFormation on this machine. In another termina
   # What the servers shall do, such as refusing the next stop:
   curl -X PATCH $AWS_ENDPOINT_URL_TRANSFER/_emulator/settings -d '{{"stop_failures": 1}}'
 
-Ctrl-C ends it, and removes all of it.
+What differs from AWS, docs/local.md lists. Ctrl-C ends it, and removes all of it.
 """
 # Like AWS's minutes, but short.
 _TRANSITION_S = 5
