@@ -95,6 +95,8 @@ class Reconciliation:
             self._succeed()
         except UnavailableError as error:
             self._fail(error)
+            # Only what is said throughout is believed.
+            self._refused_since_s = 0
         except RefusedError as error:
             self._fail(error)
             self._refused_since_s = self._refused_since_s or self._now()
