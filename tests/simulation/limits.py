@@ -56,8 +56,12 @@ def sending_is_unknown(request: Request, other: Request | None = None) -> bool:
 
 
 def could_not_undo(request: Request) -> bool:
-    """A deletion that fails in a clean-up, or that nobody handled: CloudFormation goes on."""
-    return request.kind == "Delete" and request.sent_s < NEVER_S and not request.succeeded
+    """A server that could not be restored in a rollback or a clean-up: the request FAILED.
+
+    It is owed still, and the next deletion of the resource restores it; but CloudFormation sends
+    none after a clean-up, nor to a server that an Update brought in and never answered for.
+    """
+    return request.undoes and request.sent_s < NEVER_S and not request.succeeded
 
 
 def found_behind_lag(server: Server, began_s: float, requests: list[Request]) -> bool:
