@@ -27,14 +27,16 @@ setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(BIN)/python -m local.walk
 
-test: setup ## lint, types, and every test, with full coverage of handler/
+# One more than there are cores, for those that wait for the local engine do not need theirs.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+test: setup ## lint, types, and every test, with full coverage of what runs in Lambda
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=
 
-mutants: setup ## break handler/ in every small way, and see whether a test notices
+mutants: setup ## break what runs in Lambda in every small way, and see whether a test notices
 	@rm -rf mutants
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants
 

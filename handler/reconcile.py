@@ -108,6 +108,7 @@ class Reconciliation:
         return self._give_up(Outcome.UNANSWERED if self._problem else Outcome.TIMED_OUT)
 
     def _step(self) -> Answer | None:
+        """Claim the row or look at it, look at the server, and do what is next."""
         if not self._is_current:
             if answer := self._claim():
                 return answer
@@ -131,12 +132,7 @@ class Reconciliation:
             if isinstance(claimed, Outcome):
                 return self._answer(claimed, row)
             if claimed.released or claimed.request != self._request.digest:
-                # Who never could read the row does not know what it owes.
-                unread = not row.version and isinstance(self._registry, Unremembered)
-                outcome = Outcome.UNKNOWN if unread else Outcome.RETAINED
-                answer = self._answer(outcome, claimed)
-                self._registry.write(claimed.answered(self._request, answer.record()))
-                return answer
+                return self._leave(claimed)
             row = self._registry.write(claimed)
         elif row.answer:
             return Answer(**row.answer)
@@ -147,6 +143,14 @@ class Reconciliation:
             self._progress = row.progress
         self._row, self._is_current, self._checked_at_s = row, True, self._now()
         return None
+
+    def _leave(self, claimed: Row) -> Answer:
+        """Write a row down with which nothing more is to be done about the server."""
+        # Who never could read the row does not know what it owes.
+        unread = not self._row.version and isinstance(self._registry, Unremembered)
+        answer = self._answer(Outcome.UNKNOWN if unread else Outcome.RETAINED, claimed)
+        self._registry.write(claimed.answered(self._request, answer.record()))
+        return answer
 
     def _check(self) -> None:
         if self._registry.read(self._row.server_id).version != self._row.version:

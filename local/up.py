@@ -38,9 +38,9 @@ def main() -> None:
         provider.deploy(engine)
         engine.control("PATCH", "settings", {"start_s": _TRANSITION_S, "stop_s": _TRANSITION_S})
         exports = "\n".join(f"  export {name}={value}" for name, value in engine.exports.items())
-        console.print(_GUIDE.format(exports=exports), markup=False, soft_wrap=True)
         # Ctrl-C is how it is meant to end, so it is no failure.
         signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+        console.print(_GUIDE.format(exports=exports), markup=False, soft_wrap=True)
         while True:
             time.sleep(3600)
 
