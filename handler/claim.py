@@ -17,7 +17,9 @@ def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     Raises what the stacks' calls raise.
     """
     if row.supersedes(request):
-        return Outcome.SUPERSEDED
+        # An Update that undoes a replacement goes on to its own server where another has this.
+        undone = request.kind == "Update" and request.releases and row.owner != request.owner
+        return Outcome.RETAINED if undone else Outcome.SUPERSEDED
     return (_release if request.releases else _declare)(request, row, stacks)
 
 

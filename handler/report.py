@@ -51,6 +51,8 @@ def answer(
     if seen.first and row.found and not (request.releases or request.knows):
         physical_id = str(Identity(request.server_id, row.found))
     succeeds = outcome in (_RELEASES if request.releases else _SUCCEEDS)
+    if outcome is Outcome.SUPERSEDED:
+        succeeds = request.kind == "Delete"
     waited_s = max(0, now_s - request.sent_s)
     attributes = {
         "ServerId": request.server_id,

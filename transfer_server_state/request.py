@@ -111,7 +111,8 @@ class Request:
 
     def is_expired(self, now_s: float) -> bool:
         """Tell whether nobody waits for it any more."""
-        return now_s > self.sent_s + self.timeout_s
+        # X-Amz-Date leaves out the part of a second.
+        return now_s >= self.sent_s + self.timeout_s + 1
 
     def undo(self) -> "Request":
         """Return the release of the server that an earlier request was bringing in."""

@@ -294,7 +294,7 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
         or any(command.at_s > first.began_s for command in others)
         or limits.found_behind_lag(server, first.began_s, mine)
         or limits.several_declare(operation, server)
-        or limits.declared_before_failed_update(operation, server)
+        or limits.left_by_failed_update(operation, server)
         or any(limits.could_not_undo(r) for r in owing)
         or any(limits.nobody_can_tell(r) or limits.sending_is_unknown(r) for r in mine)
     )
@@ -448,9 +448,11 @@ def declared_is_so(world: World) -> Iterator[str]:
 
 def _is_unguarded(world: World, declaring: Request, at_s: float) -> bool:
     server, accepted = declaring.spec.server, declaring.accepted or {}
-    others = (r for r in world.requests if r.sent_s <= at_s and _touches(r, server))
+    others = [r for r in world.requests if r.sent_s <= at_s and _touches(r, server)]
+    later = (r for r in others if r.sent_s > declaring.sent_s and r.kind == "Delete")
     return (
         _is_left(accepted)
+        or any(limits.registry_was_away(r) for r in later)
         or any(declaring.sent_s < disturbed_s <= at_s for disturbed_s in server.disturbed)
         or any(limits.gave_its_row_away(declaring, r) for r in others)
         or limits.sending_is_unknown(declaring)

@@ -56,8 +56,12 @@ def sending_is_unknown(request: Request, other: Request | None = None) -> bool:
 
 
 def could_not_undo(request: Request) -> bool:
-    """A deletion that fails in a clean-up, or that nobody handled: CloudFormation goes on."""
-    return request.kind == "Delete" and request.sent_s < NEVER_S and not request.succeeded
+    """A server that could not be restored in a rollback or a clean-up: the request FAILED.
+
+    It is owed still, and the next deletion of the resource restores it; but CloudFormation sends
+    none after a clean-up, nor to a server that an Update brought in and never answered for.
+    """
+    return request.undoes and request.sent_s < NEVER_S and not request.succeeded
 
 
 def found_behind_lag(server: Server, began_s: float, requests: list[Request]) -> bool:
@@ -104,7 +108,8 @@ def gave_its_row_away(holder: Request, rival: Request) -> bool:
 def registry_was_away(request: Request) -> bool:
     """A request that cannot write to the registry is answered all the same when its time is over.
 
-    A repeated delivery may then be answered otherwise.
+    A repeated delivery may then be answered otherwise. A deletion goes by its id after two
+    minutes, and does not know then who else has the server.
     """
     return any(service == "dynamodb" for i in request.invocations for _, service, _ in i.failures)
 
@@ -121,15 +126,19 @@ def nobody_can_tell(request: Request) -> bool:
     )
 
 
-def declared_before_failed_update(operation: Operation, server: Server) -> bool:
+def left_by_failed_update(operation: Operation, server: Server) -> bool:
     """After UPDATE_ROLLBACK_FAILED, DeleteStack leaves what was declared before as it is.
 
-    So does ContinueUpdateRollback with what it is told to skip.
+    So it does with a server that an Update was bringing in without an answer: no request names it.
+    And so does ContinueUpdateRollback with what it is told to skip.
     """
     first = operation.first()
     declared = any(spec.server is server for spec in first.before.values())
-    skips = any(o.skips for o in operation.line())
-    return skips or (first is not operation and declared and operation.kind == "delete")
+    unnamed = any(
+        r.kind == "Update" and r.spec.server is server and not r.succeeded for r in first.requests
+    )
+    deleted = first is not operation and operation.kind == "delete"
+    return any(o.skips for o in operation.line()) or (deleted and (declared or unnamed))
 
 
 def undone_unseen(commands: list[Command]) -> bool:
@@ -151,6 +160,6 @@ LIMITS: tuple[Callable[..., bool], ...] = (
     gave_its_row_away,
     registry_was_away,
     nobody_can_tell,
-    declared_before_failed_update,
+    left_by_failed_update,
     undone_unseen,
 )

@@ -118,6 +118,8 @@ class Work:
     over: str = field(default="", init=False)
     due_s: float = field(default=NEVER_S, init=False)
     succeeded: bool = field(default=False, init=False)
+    # Whether it was sent in a rollback, a clean-up or a deletion.
+    undoes: bool = field(default=False, init=False)
 
     @property
     def goes_forward(self) -> bool:
@@ -126,7 +128,7 @@ class Work:
 
     def send(self) -> None:
         """Begin."""
-        self.sent_s = self.world.clock.now()
+        self.sent_s, self.undoes = self.world.clock.now(), not self.goes_forward
 
     def end(self, why: str) -> None:
         """Wait for it no longer."""
