@@ -77,7 +77,7 @@ class Progress:
             self, command=step, commanded_in=self.last, commanded_at_s=now_s, uncertain=True
         )
 
-    def step(self, desired: State, now_s: float, doubted_until_s: float = 0) -> Step:
+    def step(self, desired: State, now_s: float, doubted_until_s: float) -> Step:
         """Decide what to do after the last look."""
         if self.last is None or self.earlier_unseen:
             return Step.WAIT
