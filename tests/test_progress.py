@@ -40,7 +40,7 @@ def test_the_same_stable_state_after_the_quiet_time_shows_that_it_had_none(
     seen = INTENDED.seen(ON, AT + later_s)
     assert seen.uncertain is given
     assert (seen.command, seen.commanded_in) == ((Step.STOP, ON) if given else (None, None))
-    assert seen.step(OFF, AT + later_s) is (Step.WAIT if given else Step.STOP)
+    assert seen.step(OFF, AT + later_s, 0) is (Step.WAIT if given else Step.STOP)
     # When it was tried is not forgotten.
     assert seen.commanded_at_s == AT
 
@@ -52,18 +52,18 @@ def test_the_same_failure_is_no_sign_that_an_uncertain_command_had_no_effect(
     failed = Progress().seen(State.STOP_FAILED, AT).intended(Step.STOP, AT)
     seen = failed.seen(State.STOP_FAILED, AT + later_s)
     assert seen.uncertain
-    assert seen.step(OFF, AT + later_s) is step
+    assert seen.step(OFF, AT + later_s, 0) is step
 
 
 def test_a_certain_command_is_not_given_again_however_long_nothing_moves() -> None:
-    assert COMMANDED.seen(ON, AT + 3_600).step(OFF, AT + 3_600) is Step.WAIT
+    assert COMMANDED.seen(ON, AT + 3_600).step(OFF, AT + 3_600, 0) is Step.WAIT
 
 
 @pytest.mark.parametrize(("later_s", "step"), [(14.9, Step.WAIT), (15, Step.FAILED)])
 def test_a_refusal_is_believed_when_no_look_shows_the_server_on_its_way(
     later_s: float, step: Step
 ) -> None:
-    assert REFUSED.seen(ON, AT + later_s).step(OFF, AT + later_s) is step
+    assert REFUSED.seen(ON, AT + later_s).step(OFF, AT + later_s, 0) is step
 
 
 @pytest.mark.parametrize(
@@ -88,15 +88,15 @@ def test_the_failure_in_which_a_command_was_given_may_be_a_stale_read(
     later_s: float, step: Step
 ) -> None:
     stopped = Progress(State.STOP_FAILED, State.STOP_FAILED, Step.STOP, State.STOP_FAILED, AT)
-    assert stopped.step(OFF, AT + later_s) is step
+    assert stopped.step(OFF, AT + later_s, 0) is step
 
 
 def test_a_new_failure_is_believed_at_once() -> None:
-    assert COMMANDED.seen(State.STOP_FAILED, AT + 1).step(OFF, AT + 1) is Step.FAILED
+    assert COMMANDED.seen(State.STOP_FAILED, AT + 1).step(OFF, AT + 1, 0) is Step.FAILED
 
 
 def test_without_a_look_nothing_is_decided() -> None:
-    assert Progress().step(OFF, AT) is Step.WAIT
+    assert Progress().step(OFF, AT, 0) is Step.WAIT
 
 
 @pytest.mark.parametrize(("now_s", "step"), [(AT + 9.9, Step.WAIT), (AT + 10, Step.DONE)])
@@ -129,7 +129,7 @@ def test_no_look_is_believed_while_an_earlier_command_may_take_effect_unseen(
     later_s: float, *, believed: bool
 ) -> None:
     seen = COMMANDED.next().seen(ON, AT + later_s)
-    assert seen.step(OFF, AT + later_s) is (Step.STOP if believed else Step.WAIT)
+    assert seen.step(OFF, AT + later_s, 0) is (Step.STOP if believed else Step.WAIT)
     assert seen.earlier_unseen is not believed
 
 
@@ -138,5 +138,5 @@ def test_a_look_may_be_older_than_a_command_whose_effect_was_seen(
     later_s: float, step: Step
 ) -> None:
     seen = COMMANDED.seen(OFF, AT + 2).next().seen(ON, AT + later_s)
-    assert seen.step(ON, AT + later_s) is step
-    assert seen.step(OFF, AT + later_s) is Step.STOP
+    assert seen.step(ON, AT + later_s, 0) is step
+    assert seen.step(OFF, AT + later_s, 0) is Step.STOP
