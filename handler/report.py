@@ -104,7 +104,7 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
     """Say in a sentence where things stand and why, in another what to do."""
     seen, wanted = row.progress, request.desired or row.restoring
     stand = STANDS[outcome].format(
-        server=request.server_id,
+        server=request.server_id or "The server",
         is_so=f"is {seen.last}" if seen.last else "was not seen",
         wanted=f", wanted {wanted}" if wanted else "",
         after=f", after {seen.command}" if seen.command and not seen.uncertain else "",
