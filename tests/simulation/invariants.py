@@ -131,11 +131,15 @@ def _untrue_sight(
     if server is None:
         yield "names another server"
         return
-    last = {_last(i, server, at_s) for i in request.invocations}
-    if limits.registry_was_away(request) or not invocation.reads:
-        # It tells what the registry knows.
-        last = {state for i in request.invocations for _, read, state in i.reads if read is server}
-    if told["last"] not in last and not (told["last"] is None and not invocation.reads):
+    # It tells what it saw last itself, or what the registry knows of another delivery.
+    away, looked = limits.registry_was_away(request), _last(invocation, server, at_s) is not None
+    last = {_last(invocation, server, at_s)} | {
+        state
+        for i in request.invocations
+        for _, read, state in i.reads
+        if read is server and (away or i is not invocation)
+    }
+    if told["last"] not in last and not (told["last"] is None and not looked):
         yield f"saw {last} last"
     if succeeded and not releases and told["last"] != request.wanted:
         yield "succeeds without what was wanted"
@@ -180,8 +184,8 @@ def one_answer(world: World) -> Iterator[str]:
             ):
                 continue
             contradicts = any(first[name] != second[name] for name in _SAID_ONCE)
-            # Who was refused may find the server free until its own undoing comes.
-            refused = says(first, Outcome.RIVAL)
+            # Who was refused may find it free until its own undoing comes, or another there.
+            refused = says(first, Outcome.RIVAL) or says(second, Outcome.RIVAL)
             passes = refused or _is_late(first) or _is_late(second) or _is_left(second)
             if contradicts and not (passes and at_s > request.over_s):
                 yield f"{other} answers {second}, after {first}"
@@ -207,7 +211,8 @@ def stable_identity(world: World) -> Iterator[str]:
                 if answered != given:
                     yield f"{invocation} changes the id {given} to {answered}"
             elif answer["Status"] == "FAILED" and answered == (given or "not-created"):
-                excused = _is_late(answer) or limits.registry_was_away(request)
+                refused = at_s > request.over_s and says(answer, Outcome.RIVAL)
+                excused = refused or _is_late(answer) or limits.registry_was_away(request)
                 if _has_commanded(request, at_s) and not excused:
                     yield f"{invocation} gave a command, and answers the id {answered}"
             elif (new is None or new.server_id != server_id) and not _is_left(answer):
@@ -440,6 +445,7 @@ def declared_is_so(world: World) -> Iterator[str]:
             # One that was declared earlier may have drifted since.
             new = request.operation in operation.line() or at_s > operation.ended_s
             alone = sum(r.spec.server is server for r in operation.left.values()) == 1
+            alone &= not any(o.skips for o in operation.line())
             if new and alone and request.succeeded and request.kind != "Delete":
                 state = server.state_at(at_s)
                 if state is not request.wanted and not _is_unguarded(world, request, at_s):

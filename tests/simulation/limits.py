@@ -100,7 +100,7 @@ def gave_its_row_away(holder: Request, rival: Request) -> bool:
         r.deployment is holder.deployment
         and r.key != holder.key
         and r.spec.server is holder.spec.server
-        and holder.sent_s <= r.sent_s < rival.sent_s
+        and holder.sent_s <= r.sent_s < max((i.began_s for i in rival.invocations), default=0)
         for r in holder.world.requests
     )
 
