@@ -20,3 +20,11 @@ def _nobody_s_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def account() -> Iterator[Account]:
     with Account().open() as account:
         yield account
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits most, and keep files together on a worker, but for the largest."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+    for item in items:
+        if item.path.name != "test_faults.py":
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
