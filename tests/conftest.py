@@ -22,6 +22,7 @@ def account() -> Iterator[Account]:
         yield account
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits most, and keep files together on a worker, but for the largest."""
     items.sort(key=lambda item: "end_to_end" not in item.path.parts)

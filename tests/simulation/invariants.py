@@ -361,7 +361,11 @@ def newer_wins(world: World) -> Iterator[str]:
                     late_s = command.at_s - acted_s
                     yield f"{invocation} gives {command.step} {late_s:.1f} s after {newer} acted"
         for one, other in combinations(holds(world, server), 2):
-            if one.overlaps(other) and not limits.gave_its_row_away(one.request, other.request):
+            came = one.request, other.request
+            # A rival that is tried again takes the row when it comes, not when it was sent.
+            if one.overlaps(other) and not limits.gave_its_row_away(
+                *came, before_s=other.request.over_s
+            ):
                 yield f"{server} is declared by {one} and {other} at once"
 
 

@@ -91,7 +91,7 @@ def several_declare(operation: Operation, server: Server) -> bool:
     )
 
 
-def gave_its_row_away(holder: Request, rival: Request) -> bool:
+def gave_its_row_away(holder: Request, rival: Request, *, before_s: float | None = None) -> bool:
     """A rename that is rolled back leaves the old resource unguarded until its next update.
 
     So do two resources of a stack that declare one server, when one of them is removed.
@@ -100,7 +100,7 @@ def gave_its_row_away(holder: Request, rival: Request) -> bool:
         r.deployment is holder.deployment
         and r.key != holder.key
         and r.spec.server is holder.spec.server
-        and holder.sent_s <= r.sent_s < max((i.began_s for i in rival.invocations), default=0)
+        and holder.sent_s <= r.sent_s < (before_s or rival.sent_s)
         for r in holder.world.requests
     )
 
