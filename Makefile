@@ -34,7 +34,7 @@ test: setup ## lint, types, and every test, with full coverage of what runs in L
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=
 
 mutants: setup ## break what runs in Lambda in every small way, and see whether a test notices
 	@rm -rf mutants

@@ -22,10 +22,6 @@ def account() -> Iterator[Account]:
         yield account
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what waits most, and keep files together on a worker, but for the largest."""
+    """Begin with what waits most."""
     items.sort(key=lambda item: "end_to_end" not in item.path.parts)
-    for item in items:
-        if item.path.name != "test_faults.py":
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
