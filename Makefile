@@ -9,48 +9,61 @@ BIN := $(VENV)/bin
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.ready: requirements-dev.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+$(VENV)/.ready-run: requirements-run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, as $(PYTHON). Name another: make PYTHON=python3.13 ..."; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "Once: what make run needs is installed into $(VENV), 150 MB. It takes half a minute."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(INSTALL) -r requirements-run.txt
+	@touch $@
+
+$(VENV)/.ready: requirements-dev.txt $(VENV)/.ready-run
+	@echo "Once: what the tests need is installed into $(VENV), 450 MB in all. It takes half a minute."
+	@$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
 setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
 
-run: setup ## watch the provider at work, on this machine alone
+run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(BIN)/python -m local.walk
 
-test: setup ## lint, types, and every test, with full coverage of handler/
+# One more than there are cores, for those that wait for the local engine do not need theirs.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+test: setup ## lint, types, and every test, with full coverage of what runs in Lambda
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=
 
-mutants: setup ## break handler/ in every small way, and see whether a test notices
+mutants: setup ## break what runs in Lambda in every small way, and see whether a test notices
 	@rm -rf mutants
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants
 
 simulate: setup ## SEEDS=N histories on its worst days, or a trace of one: SEED=n
 	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
 
-bench: setup ## measure it beside what one would pick instead; about four minutes
+bench: setup ## measure it beside what one would pick instead; about six minutes
 	@$(BIN)/python -m benchmarks
 
 docs: setup ## the README's reference, from the code that it describes
 	$(BIN)/python -m docs.reference
 
-up: setup ## the same servers with the provider deployed, until Ctrl-C
+up: $(VENV)/.ready-run ## the same servers with the provider deployed, until Ctrl-C
 	@$(BIN)/python -m local.up
 
 picture: setup ## docs/timeline.svg, as make run shows it
 	$(BIN)/python -m local.walk --picture docs/timeline.svg
 
-lock: setup ## resolve pyproject.toml's dev group anew into requirements-dev.txt
+# pip freeze knows no markers.
+ON_LINUX = sys_platform == 'linux' and (platform_machine == 'x86_64' or platform_machine == 'aarch64')
+lock: ## resolve pyproject.toml's groups anew into requirements-run.txt and requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)-lock/bin/python -m pip install --quiet --group dev
-	{ echo "# pyproject.toml's dev group, resolved: make lock"; $(VENV)-lock/bin/python -m pip freeze; } > requirements-dev.txt
+	for group in run dev; do \
+		$(VENV)-lock/bin/python -m pip install --quiet --group $$group && \
+		{ echo "# pyproject.toml's $$group group, resolved: make lock"; $(VENV)-lock/bin/python -m pip freeze \
+			| sed "s/^awslambdaric==.*/&; $(ON_LINUX)/"; } > requirements-$$group.txt; done
 	rm -rf $(VENV)-lock
 
 clean: ## remove everything that was built or installed here
@@ -77,7 +90,7 @@ deploy: build ## to the AWS account and region of your environment
 PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 build-Provider:
-	cp -R handler schemas "$(ARTIFACTS_DIR)/"
+	cp -R handler schemas transfer_server_state "$(ARTIFACTS_DIR)/"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt
 # Lambda compiles at each cold start what the package does not bring compiled; that takes the same Python.

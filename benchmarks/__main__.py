@@ -14,13 +14,15 @@ from rich.progress import Progress
 
 # As handler/cloudformation.py sets it, before the first import of crhelper.
 os.environ.setdefault("AWS_SAM_LOCAL", "true")
-from benchmarks import loop, sections, startup, waiting
+from benchmarks import loop, sections, sftp, sftp_section, startup, waiting
 from benchmarks.contenders import OTHERS, OURS, quietly
 from benchmarks.sections import Section
 
 HERE = Path(__file__).parent
 # At so many transitions of the first length, and of each other; so many rounds of processes.
 TRANSITIONS, ABOUT, ROUNDS = 1000, 300, 21
+# An SFTP endpoint opens so often; a file of this size goes through it.
+OPENINGS, SIZE_MIB = 50, 1024
 
 _console = Console()
 if not _console.is_terminal:
@@ -77,7 +79,15 @@ def _loop() -> Section:
     return sections.loop(made, rates)
 
 
-SECTIONS = {"lag": _lag, "start": _start, "crowd": _crowd, "loop": _loop}
+def _sftp() -> Section:
+    with _progress("SFTP", 1 + len(sftp.WAYS) * len(sftp.ORDER)) as advance:
+        opening_ms = sftp.opening_ms(OPENINGS)
+        advance()
+        moved = sftp.move(SIZE_MIB, advance)
+    return sftp_section.sftp(SIZE_MIB, moved, opening_ms)
+
+
+SECTIONS = {"lag": _lag, "start": _start, "crowd": _crowd, "loop": _loop, "sftp": _sftp}
 
 
 def _machine() -> str:
@@ -86,7 +96,9 @@ def _machine() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         models = (line.partition(": ")[2] for line in lines if line.startswith("model name"))
         processor = next(models, processor)
-    packages = (f"{name} {version(name)}" for name in ("boto3", "crhelper", "jsonschema"))
+    packages = (
+        f"{name} {version(name)}" for name in ("asyncssh", "boto3", "crhelper", "jsonschema")
+    )
     machine = f"{processor}, {os.cpu_count()} processors, {platform.system()}"
     python = f"Python {platform.python_version()}"
     return f"{datetime.now(UTC):%Y-%m-%d}; {machine}; {', '.join([python, *packages])}."

@@ -6,10 +6,13 @@ contender uses, as that contender sets it.
 
 import json
 import logging
+import math
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -17,9 +20,16 @@ from botocore.loaders import Loader
 from botocore.waiter import NormalizedOperationMethod, Waiter, WaiterModel
 from crhelper import CfnResource
 
-from benchmarks.virtual import USD_PER_STATE_TRANSITION, Clock, Run
-from handler.aws import Aws
+from benchmarks.virtual import (
+    USD_PER_READ_UNIT,
+    USD_PER_STATE_TRANSITION,
+    USD_PER_WRITE_UNIT,
+    Clock,
+    Run,
+)
 from handler.cloudformation import Provider
+from tests.fakes.dynamodb import DynamoDB
+from transfer_server_state.aws.client import Aws
 
 TIMEOUT_S = 900  # Lambda's longest
 FUNCTION = "arn:aws:lambda:eu-west-1:000000000000:function:provider"
@@ -61,9 +71,10 @@ class _Context:
 
 
 def _request(run: Run) -> dict[str, Any]:
+    sent_at = datetime.fromtimestamp(run.clock.now(), UTC)
     return {
         "RequestType": "Create",
-        "ResponseURL": "https://cloudformation.invalid/answer",
+        "ResponseURL": f"https://cloudformation.invalid/?X-Amz-Date={sent_at:%Y%m%dT%H%M%SZ}",
         "StackId": STACK,
         "RequestId": f"request-{run.server_id}",
         "ResourceType": "Custom::TransferServerState",
@@ -76,6 +87,22 @@ def _request(run: Run) -> dict[str, Any]:
     }
 
 
+class _Table:
+    """A table of the run's account, billed on demand; JSON is a little longer than the row."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self._run, self._table = run, DynamoDB(name)
+
+    def get_item(self, **arguments: Any) -> Any:
+        self._run.bill.usd += USD_PER_READ_UNIT
+        return self._run.other_call("GetItem", self._table.get_item(**arguments))
+
+    def put_item(self, **arguments: Any) -> Any:
+        units = math.ceil(len(json.dumps(arguments["Item"]).encode()) / 1024)
+        self._run.bill.usd += units * USD_PER_WRITE_UNIT
+        return self._run.other_call("PutItem", self._table.put_item(**arguments))
+
+
 def this_provider(run: Run) -> Outcome:
     """Run the real entry point, as handler/ is; memory and processor as in template.yaml."""
     outcome = Outcome()
@@ -86,21 +113,14 @@ def this_provider(run: Run) -> Outcome:
             queue.append(json.loads(arguments["Payload"]))
             return run.other_call("Invoke", {"StatusCode": 202})
 
-    class CloudFormation:
-        def describe_stacks(self, **_: str) -> Any:
-            return run.other_call(
-                "DescribeStacks", {"Stacks": [{"StackStatus": "CREATE_IN_PROGRESS"}]}
-            )
-
     def put(_: str, body: bytes) -> int:
         outcome.succeeded = json.loads(body)["Status"] == "SUCCESS"
         outcome.at_s = run.clock.now()
         return 200
 
-    clients = {"transfer": run, "lambda": Lambda(), "cloudformation": CloudFormation()}
-    provider = Provider(
-        aws=Aws(clients.__getitem__), put=put, now=run.clock.now, sleep=run.clock.sleep
-    )
+    table = _Table(run, os.environ.setdefault("REGISTRY_TABLE", "registry"))
+    clients = {"transfer": run, "lambda": Lambda(), "dynamodb": table}
+    provider = Provider(aws=Aws(clients.__getitem__), put=put, clock=run.clock)
     while queue:
         with run.function():
             provider.handle(queue.popleft(), _context(run))

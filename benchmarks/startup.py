@@ -23,14 +23,16 @@ from threading import Thread
 import boto3
 
 from local.emulator import Emulator
+from tests.fakes.dynamodb import DynamoDB
 
 ROOT = Path(__file__).parent.parent
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 
-# What one cannot do without: boto3 and one client; then one call of it, and one answer.
+# What one cannot do without: boto3 and two clients; then a request's calls of them, and one answer.
 _FLOOR = """
 import boto3
 client = boto3.client("transfer")
+table = boto3.client("dynamodb")
 """
 _PUT = """
 import json
@@ -41,24 +43,31 @@ def put(url, body, *_):
     assert connection.getresponse().status == 200
 """
 _FLOOR_ANSWERS = """
+where = {"TableName": "registry"}
+row = {"ServerId": {"S": event["ResourceProperties"]["ServerId"]}}
+table.get_item(**where, Key=row, ConsistentRead=True)
+table.put_item(**where, Item=row)
 state = client.describe_server(ServerId=event["ResourceProperties"]["ServerId"])["Server"]["State"]
 assert state == "ONLINE"
+table.put_item(**where, Item=row)
 put("", {"Status": "SUCCESS"})
 """
 
 _OURS = """
 import handler.cloudformation
 """
-# Its client is made at the first call, and this is the first to need one.
+# Its clients are made at their first calls, and this is the first to need them.
 _OURS_ALONE = """
-from handler.aws import make_client
+from transfer_server_state.aws.client import make_client
 make_client("transfer")
+make_client("dynamodb")
 """
 _OURS_ANSWERS = """
 handler.cloudformation.handler(event, Context)
 """
 
-# What people write. Its answer goes the floor's way: crhelper's own sender speaks only HTTPS.
+# What people write: it remembers nothing, so it has one client. Its answer goes the floor's way:
+# crhelper's own sender speaks only HTTPS.
 _PLAIN = """
 import json
 import boto3
@@ -106,7 +115,7 @@ os._exit(0)
 
 # Name -> what it does to be ready, and what to answer the first request with.
 PROGRAMS = {
-    "boto3 and one client": (_FLOOR, _GIVEN + _PUT + _FLOOR + _FLOOR_ANSWERS),
+    "boto3 and two clients": (_FLOOR, _GIVEN + _PUT + _FLOOR + _FLOOR_ANSWERS),
     "this provider": (_OURS + _OURS_ALONE, _GIVEN + _OURS + _OURS_ANSWERS),
     "a plain crhelper handler": (_PLAIN, _GIVEN + _PUT + _PLAIN + _PLAIN_ANSWERS),
 }
@@ -177,16 +186,22 @@ def _environment(emulator: Emulator, answers: "_Answers") -> dict[str, str]:
         },
     }
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    own = {"EVENT": json.dumps(event), "AWS_ENDPOINT_URL_TRANSFER": emulator.url}
+    own = {
+        "EVENT": json.dumps(event),
+        "AWS_ENDPOINT_URL_TRANSFER": emulator.url,
+        "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{answers.server_port}",
+        "REGISTRY_TABLE": "registry",
+    }
     return kept | credentials | own
 
 
 class _Answers(ThreadingHTTPServer):
-    """A response store that counts what succeeded."""
+    """A response store that counts what succeeded, and an empty table for each request."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.succeeded = 0
+        self.table = DynamoDB("registry")
         self._thread = Thread(target=self.serve_forever, args=(0.01,))
 
     def __enter__(self) -> "_Answers":
@@ -203,12 +218,23 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Answers
 
     def do_PUT(self) -> None:
-        """Take an answer."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.succeeded += body["Status"] == "SUCCESS"
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
+        """Take an answer, after which nothing is remembered."""
+        self.server.succeeded += json.loads(self._body())["Status"] == "SUCCESS"
+        self.server.table = DynamoDB("registry")
+        self._answer(200, b"")
+
+    def do_POST(self) -> None:
+        """Answer for DynamoDB."""
+        self._answer(*self.server.table.answer(self.headers["X-Amz-Target"], self._body()))
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"]))
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

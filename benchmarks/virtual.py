@@ -18,14 +18,17 @@ from botocore.exceptions import ClientError
 from local.emulator.faults import Bucket
 from local.emulator.lifecycle import STOP, State, Timeline, has_effect
 from local.emulator.settings import Throttle
+from transfer_server_state import clock
 
-# https://aws.amazon.com/lambda/pricing/ and /step-functions/pricing/: list prices, us-east-1.
+# List prices, us-east-1: https://aws.amazon.com/lambda/pricing/, /step-functions/pricing/ and
+# /dynamodb/pricing/on-demand/ (a read of up to 4 KiB, a write of each KiB).
 USD_PER_GB_S = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 USD_PER_INVOCATION = 0.20 / 1e6
 USD_PER_STATE_TRANSITION = 0.025 / 1e3
+USD_PER_READ_UNIT, USD_PER_WRITE_UNIT = 0.125 / 1e6, 0.625 / 1e6
 
 
-class Clock:
+class Clock(clock.Clock):
     """A clock that moves while everybody sleeps; each task has a thread, of which one runs.
 
     Who wakes first goes on, so the order is the same in every run.
@@ -100,6 +103,11 @@ class Bill:
     def transfer_calls(self) -> int:
         """Return the number of calls to the Transfer API, refused ones included."""
         return self.looks + self.calls["StopServer"]
+
+    @property
+    def table_calls(self) -> int:
+        """Return the number of calls to DynamoDB."""
+        return self.calls["GetItem"] + self.calls["PutItem"]
 
 
 class Api:

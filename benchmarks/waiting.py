@@ -46,6 +46,7 @@ class Wait:
     looks: float
     invocations: float
     gb_s: float
+    table_calls: float
     usd: float  # for each SUCCESS
     failed: int
 
@@ -70,6 +71,7 @@ def wait(contender: Contender, lengths: str, count: int, call_s: float) -> Wait:
         looks=mean(run.bill.looks for run in runs),
         invocations=mean(run.bill.invocations for run in runs),
         gb_s=mean(run.bill.gb_s for run in runs),
+        table_calls=mean(run.bill.table_calls for run in runs),
         usd=sum(run.bill.usd for run in runs) / len(lags_s),
         failed=count - len(lags_s),
     )

@@ -10,15 +10,16 @@ from typing import Any
 
 from cfnlint.decode import decode_str
 
-from handler.declaration import SCHEMA
-from handler.machine import COMMANDS, STABLE, TABLE, UNDER_WAY, State, Step
-from handler.report import ADVICE
+from transfer_server_state.declaration import SCHEMA
+from transfer_server_state.machine import COMMANDS, STABLE, TABLE, State, Step
+from transfer_server_state.outcome import ADVICE, STANDS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 _PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
 
-# Where a command ends that does not succeed.
+# The state that shows a server on its way, and where that ends if it does not succeed.
+_UNDER_WAY = {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}
 _FAILURE = {State.ONLINE: State.START_FAILED, State.OFFLINE: State.STOP_FAILED}
 
 
@@ -60,21 +61,21 @@ def diagram() -> str:
             here = f"        {_node(desired, observed)}"
             lines.append(f'        state "{observed}" as {_node(desired, observed)}')
             if before in COMMANDS:
-                lines.append(f"{here} --> {_node(desired, UNDER_WAY[desired])}: {before}")
+                lines.append(f"{here} --> {_node(desired, _UNDER_WAY[desired])}: {before}")
             elif before is Step.WAIT:
                 lines.append(f"{here} --> {_node(desired, STABLE[observed])}")
             else:
                 lines.append(f"{here} --> [*]: SUCCESS")
         failed = _node(desired, _FAILURE[desired])
-        lines.append(f"        {_node(desired, UNDER_WAY[desired])} --> {failed}")
+        lines.append(f"        {_node(desired, _UNDER_WAY[desired])} --> {failed}")
         lines.append(f"        {failed} --> [*]: FAILED, after our command")
         lines.append("    }")
     return "\n".join([*lines, "```", ""])
 
 
 def failures() -> str:
-    """List how a request may fail, and the sentence that the Reason ends with."""
-    rows = [f"| {ending} | {advice} |" for ending, advice in ADVICE.items() if advice]
+    """List how a request may end, and the sentence that the Reason ends with."""
+    rows = [f"| {outcome} | {_plain(ADVICE[outcome]) or '-'} |" for outcome in STANDS]
     return _table("| outcome in the log | what the Reason says to do |", rows)
 
 
@@ -110,6 +111,12 @@ def _table(head: str, rows: list[str]) -> str:
 
 def _step(step: Step) -> str:
     return f"**{step}**" if step in COMMANDS else str(step)
+
+
+def _plain(advice: str) -> str:
+    """Return advice as it is when a deployment failed early enough to have more time."""
+    longer = ", or raise ServiceTimeout"
+    return advice.format(again="deploy again", longer=longer)
 
 
 def _node(desired: State, observed: State) -> str:

@@ -1,30 +1,44 @@
-"""Entry point: custom-resource requests of CloudFormation, and their continuations.
+"""Entry point: custom-resource requests of CloudFormation.
 
-crhelper carries the protocol; request.py says what to answer, delivery.py brings it.
+crhelper carries the protocol; reconcile.py says what to answer, delivery.py brings it.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
+
+import gc
+
+# Starting up makes many objects and little garbage; looking for it takes a twentieth of the time.
+gc.set_threshold(100_000)
 
 import json
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from handler import delivery, report
-from handler.aws import Aws
-from handler.identity import NOT_CREATED
-from handler.pursuit import Invocation
+from handler import continuation, delivery, report
+from handler.reconcile import Means, carry_out
 from handler.report import Answer
-from handler.request import carry_out, until_s
+from transfer_server_state.aws.client import Aws
+from transfer_server_state.aws.registry import Registry
+from transfer_server_state.aws.server import Server
+from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.clock import Clock
+from transfer_server_state.declaration import Home, InvalidDeclarationError
+from transfer_server_state.identity import NOT_CREATED
+from transfer_server_state.outcome import Outcome
+from transfer_server_state.request import Request
 
 # crhelper's own switch for a function without polling: it makes no AWS clients then.
 os.environ.setdefault("AWS_SAM_LOCAL", "true")
-from crhelper import FAILED, SUCCESS, CfnResource
+from crhelper import CfnResource
 
 _LOG = logging.getLogger(__name__)
+_KINDS = ("Create", "Update", "Delete")
 _IDS = ("StackId", "RequestId", "LogicalResourceId")
+# Kept back of each invocation, for another to go on.
+_HAND_OVER_S = 75
 
 
 class NotARequestError(ValueError):
@@ -39,11 +53,10 @@ class Provider(CfnResource):
         *,
         aws: Aws | None = None,
         put: Callable[[str, bytes], int] = delivery.put,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(log_level="INFO", boto_level="ERROR", sleep_on_delete=0)
-        self._aws, self._put, self._now, self._sleep = aws or Aws(), put, now, sleep
+        self._aws, self._put, self._clock = aws or Aws(), put, clock or Clock()
         for register in (self.create, self.update, self.delete):
             register(self._carry_out)
 
@@ -52,8 +65,7 @@ class Provider(CfnResource):
 
         Raises NotARequestError, and DeliveryError where the answer did not arrive.
         """
-        if not _is_request(event):
-            raise NotARequestError("This event is no custom-resource request of CloudFormation.")
+        _check(event if isinstance(event, dict) else {})
         # On DEBUG it logs the ResponseURL.
         logging.getLogger("crhelper.resource_helper").setLevel(logging.INFO)
         self._turn = threading.Lock()
@@ -68,29 +80,34 @@ class Provider(CfnResource):
         given = event.get("PhysicalResourceId")
         self.PhysicalResourceId = given if given and isinstance(given, str) else NOT_CREATED
         try:
-            self._answer = carry_out(
-                Invocation(
-                    event,
-                    context.invoked_function_arn,
-                    until_s(context, self._now()),
-                    self._aws,
-                    self._now,
-                    self._sleep,
-                    self._fix_id,
-                )
-            )
+            home = Home.of(context.invoked_function_arn)
+            request = Request.parse(event, home, self._clock.now())
+            self._answer = carry_out(request, self._means(event, context))
+        except InvalidDeclarationError as error:
+            self._answer = self._failure(Outcome.INVALID, str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an answer is owed all the same
             _LOG.exception("The provider failed")
-            self._answer = _failure(f"{type(error).__name__}: {error}")
+            self._answer = self._failure(Outcome.CRASHED, f"{type(error).__name__}: {error}")
         if self._answer is None:
             # Another invocation answers, so nobody may in this one.
             self._turn.acquire(blocking=False)
         else:
+            self.PhysicalResourceId = self._answer.physical_id
             self.Data = self._answer.data
         return str(self.PhysicalResourceId)
 
-    def _fix_id(self, physical_resource_id: str) -> None:
-        self.PhysicalResourceId = physical_resource_id
+    def _means(self, event: dict[str, Any], context: Any) -> Means:
+        remaining_s = context.get_remaining_time_in_millis() / 1000
+        return Means(
+            server=partial(Server, self._aws),
+            registry=Registry(self._aws, os.environ["REGISTRY_TABLE"]),
+            stacks=Stacks(self._aws),
+            clock=self._clock,
+            until_s=self._clock.now() + remaining_s - min(_HAND_OVER_S, remaining_s / 4),
+            go_on=partial(
+                continuation.invoke, self._aws, self._clock, context.invoked_function_arn, event
+            ),
+        )
 
     def _send(self, status: str | None = None, reason: str = "", **_: Any) -> None:
         """Answer, unless that was done: the one override of what crhelper keeps private.
@@ -100,33 +117,35 @@ class Provider(CfnResource):
         """
         if not self._turn.acquire(blocking=False):
             return
-        answer = _failure(reason) if status or self._answer is None else self._answer
+        answer = (not status and self._answer) or self._failure(Outcome.CRASHED, reason)
 
         def send_response(url: str, body: dict[str, Any], _ssl_verify: object) -> None:
             try:
-                status = SUCCESS if answer.succeeded else FAILED
-                whole = {**body, "Status": status, "Reason": answer.reason}
-                delivery.deliver(url, whole, put=self._put, sleep=self._sleep)
+                whole = {**body, "Status": answer.status, "Reason": answer.reason}
+                delivery.deliver(url, whole, put=self._put, sleep=self._clock.sleep)
             except delivery.DeliveryError as error:
                 self._undelivered = error
-            line = report.line(self._event, answer, self._now())
-            _LOG.info(json.dumps({**line, "delivered": self._undelivered is None}))
+            delivered = self._undelivered is None
+            line = {**report.line(self._event, answer), "delivered": delivered}
+            # As text, and where the log is JSON as fields of its own.
+            _LOG.info(json.dumps(line), extra=line)
 
         super()._send(status, reason, send_response=send_response)
 
-
-def _failure(text: str) -> Answer:
-    reason = f"The provider failed: {' '.join(text.split())[:160]}. See its log, then deploy again."
-    return Answer(succeeded=False, reason=reason, outcome="failed")
+    def _failure(self, outcome: Outcome, text: str) -> Answer:
+        return report.failure(outcome, text, str(self.PhysicalResourceId))
 
 
-def _is_request(event: object) -> bool:
-    return (
-        isinstance(event, dict)
-        and event.get("RequestType") in ("Create", "Update", "Delete")
-        and all(isinstance(event.get(name), str) and event[name] for name in _IDS)
-        and delivery.is_deliverable(event.get("ResponseURL"))
-    )
+def _check(event: Mapping[str, Any]) -> None:
+    """Find out whether an event can be answered. Raises NotARequestError, which says why not."""
+    missing = [name for name in _IDS if not (isinstance(event.get(name), str) and event[name])]
+    problem = delivery.flaw(event.get("ResponseURL"))
+    if missing:
+        problem = f"{', '.join(missing)}: missing"
+    if event.get("RequestType") not in _KINDS:
+        problem = f"RequestType: expected one of {', '.join(_KINDS)}"
+    if problem:
+        raise NotARequestError(f"This is no custom-resource request of CloudFormation: {problem}.")
 
 
 handler = Provider().handle

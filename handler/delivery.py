@@ -6,10 +6,16 @@ what the answer says.
 
 import ipaddress
 import json
+import logging
+import os
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 LIMIT_BYTES = 4096
@@ -23,40 +29,44 @@ class DeliveryError(Exception):
     """The answer did not arrive, or nobody knows whether it did."""
 
 
-def is_deliverable(url: object) -> bool:
-    """Tell whether a ResponseURL may be written to: https, or plain http to loopback."""
-    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        return False
+def flaw(url: object) -> str:
+    """Tell why a ResponseURL may not be written to, "" if it may: https, or http to loopback."""
+    if not isinstance(url, str) or not url:
+        return "ResponseURL: missing"
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname) and parts.username is None and parts.port != 0 and _safe(parts)
+        usable = bool(parts.hostname) and parts.username is None and parts.port != 0
     except ValueError:
-        return False
+        usable = False
+    if not usable or not url.isascii() or not url.isprintable() or " " in url:
+        return "ResponseURL: not a URL that can be written to"
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts)):
+        return ""
+    return f"ResponseURL: {parts.scheme or 'no scheme'} to {parts.hostname}, expected https"
 
 
-def _safe(parts: SplitResult) -> bool:
-    if parts.scheme == "http":
-        try:
-            return ipaddress.ip_address(parts.hostname or "").is_loopback
-        except ValueError:
-            return parts.hostname == "localhost"
-    return parts.scheme == "https"
+def _is_loopback(parts: SplitResult) -> bool:
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
 
 
 def put(url: str, body: bytes) -> int:
-    """PUT once and return the HTTP status; raises OSError or HTTPException."""
-    parts = urlsplit(url)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    # Without a port, http.client would look for one in an IPv6 address.
-    port = parts.port or connect.default_port
-    connection = connect(parts.hostname or "", port, timeout=_TIMEOUT_S)
+    """PUT once and return the HTTP status; raises BotoCoreError.
+
+    Proxies and certificates are those that boto3 goes by.
+    """
+    # On DEBUG it logs the URL.
+    logging.getLogger("urllib3").setLevel(logging.INFO)
+    verify = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+    session = URLLib3Session(verify=verify, proxies=get_environ_proxies(url), timeout=_TIMEOUT_S)
     try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         # Presigned without a content type, so it has to be empty.
-        connection.request("PUT", target, body, {"content-type": ""})
-        return connection.getresponse().status
+        request = AWSRequest("PUT", url, {"content-type": ""}, body).prepare()
+        return int(session.send(request).status_code)
     finally:
-        connection.close()
+        session.close()
 
 
 def deliver(
@@ -72,7 +82,7 @@ def deliver(
     for pause_s in (*_PAUSES_S, None):
         try:
             status = put(url, body)
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, BotoCoreError, ValueError) as error:
             problem = type(error).__name__
         else:
             if 200 <= status < 300:

@@ -1,87 +1,121 @@
-"""What people are told of a request: the Reason, the attributes and the log line.
+"""What people are told of a request: the answer with its Reason and attributes, the log line.
 
 This module decides nothing and calls nobody.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from handler.reconcile import Ending, Progress
+from transfer_server_state.declaration import LONGEST_TIMEOUT_S
+from transfer_server_state.identity import Identity
+from transfer_server_state.outcome import ADVICE, STANDS, Outcome
+from transfer_server_state.request import Request
+from transfer_server_state.row import Row
+from transfer_server_state.words import printable, shorten
 
 # A sentence for a person; only a declaration with many violations takes more.
-_LONGEST_REASON = 256
-
-ADVICE = {
-    Ending.DONE: "",
-    Ending.FAILED: "Look at the server in the Transfer Family console, then deploy again.",
-    Ending.TIMED_OUT: "Deploy again once it has settled, or raise ServiceTimeout.",
-    Ending.REFUSED: "Mend what AWS names, then deploy again.",
-    Ending.DENIED: "Allow it in the provider's role (parameter ServerArnPattern).",
-    Ending.GONE: "Check ServerId: it must be in this region and account.",
-    Ending.PAUSED: "Its stack went on to another operation, so nothing was changed.",
-    Ending.OUT_OF_TIME: "The provider could not invoke itself to go on. Mend that, deploy again.",
-}
-_TAKEN_BACK = "Its stack rolled back meanwhile, so this request took its own command back."
+LONGEST_REASON = 256
+_LONGEST_NAME = 60
+_SUCCEEDS = {Outcome.DONE, Outcome.RETAINED, Outcome.UNKNOWN}
+# A deletion that nobody waits for, or of a server that is gone, owes nothing.
+_RELEASES = _SUCCEEDS | {Outcome.GONE, Outcome.SUPERSEDED, Outcome.EXPIRED}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What CloudFormation is told; `outcome` is for the log."""
+    """What CloudFormation is told, and what the log tells besides."""
 
-    succeeded: bool
+    status: str
+    physical_id: str
     reason: str
     outcome: str
-    server_id: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
-    progress: Progress | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether the request did."""
+        return self.status == "SUCCESS"
+
+    def record(self) -> dict[str, Any]:
+        """Return it as the registry keeps it: Answer(**record) is the same again."""
+        return asdict(self)
 
 
-def reason(
-    server_id: str, ending: Ending, progress: Progress, *, now_s: float, taken_back: bool
-) -> str:
-    """Say in a sentence where the server stands and why, in another what to do."""
-    stand = f"{server_id} is {progress.last or 'in an unknown state'}"
-    if ending is not Ending.DONE:
-        stand += f", wanted {progress.desired}"
-    if progress.command:
-        stand += f", after {progress.command}"
-    stand += f", {now_s - progress.began_s:.0f} s"
-    if problem := progress.refusal or progress.problem:
-        stand += f": {problem}"
-    advice = f". {_TAKEN_BACK if taken_back else ADVICE[ending]}".rstrip()
-    return stand[: _LONGEST_REASON - len(advice)] + advice
-
-
-def attributes(server_id: str, arn: str, progress: Progress) -> dict[str, str]:
-    """Return what Fn::GetAtt finds."""
-    return {
-        "ServerId": server_id,
+def answer(
+    request: Request, outcome: Outcome, row: Row, *, now_s: float, arn: str = "", problem: str = ""
+) -> Answer:
+    """Return what to answer to a request that ended so; `problem` is what AWS said last."""
+    seen, physical_id = row.progress, request.physical_id
+    if seen.first and row.found and not (request.releases or request.knows):
+        physical_id = str(Identity(request.server_id, row.found))
+    succeeds = outcome in (_RELEASES if request.releases else _SUCCEEDS)
+    if outcome is Outcome.SUPERSEDED:
+        succeeds = request.kind == "Delete"
+    waited_s = max(0, now_s - request.sent_s)
+    attributes = {
+        "ServerId": request.server_id,
         "Arn": arn,
-        "State": str(progress.last),
-        "PreviousState": str(progress.first),
+        "State": str(seen.last),
+        "PreviousState": str(seen.first),
     }
+    told = {
+        "server": request.server_id,
+        "desired": request.desired or row.restoring,
+        "previous": seen.first,
+        "final": seen.last,
+        "command": seen.command,
+        "waited_s": round(waited_s, 1),
+        "polls": seen.looks,
+    }
+    return Answer(
+        "SUCCESS" if succeeds else "FAILED",
+        physical_id,
+        _reason(request, outcome, row, seen.refusal or problem, waited_s),
+        outcome,
+        attributes if seen.last else {},
+        told,
+    )
 
 
-def line(event: Mapping[str, Any], answer: Answer, now_s: float) -> dict[str, Any]:
+def failure(outcome: Outcome, problem: str, physical_id: str) -> Answer:
+    """Return the answer to a request that is not valid, or on which the provider failed."""
+    told = problem if outcome is Outcome.INVALID else printable(problem)
+    sentences = (STANDS[outcome].format(problem=told), ADVICE[outcome])
+    return Answer("FAILED", physical_id, ". ".join(filter(None, sentences)), outcome)
+
+
+def line(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
     """Return the fields of the log line that ends a request."""
-    fields = {
+    return {
         "request": event["RequestType"],
         "stack": event["StackId"],
         "resource": event["LogicalResourceId"],
         "request_id": event["RequestId"],
-        "server": answer.server_id,
-        "status": "SUCCESS" if answer.succeeded else "FAILED",
+        "status": answer.status,
         "outcome": answer.outcome,
         "reason": answer.reason,
+        **answer.told,
     }
-    if progress := answer.progress:
-        fields |= {
-            "desired": progress.desired,
-            "previous": progress.first,
-            "final": progress.last,
-            "command": progress.command,
-            "waited_s": round(now_s - progress.began_s, 1),
-            "polls": progress.polls,
-        }
-    return fields
+
+
+def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s: float) -> str:
+    """Say in a sentence where things stand and why, in another what to do."""
+    seen, wanted = row.progress, request.desired or row.restoring
+    stand = STANDS[outcome].format(
+        server=request.server_id or "The server",
+        is_so=f"is {seen.last}" if seen.last else "was not seen",
+        wanted=f", wanted {wanted}" if wanted else "",
+        after=f", after {seen.command}" if seen.command and not seen.uncertain else "",
+        waited=f"{waited_s:.0f} s",
+        owner=shorten(row.owner.name, _LONGEST_NAME),
+        mine=shorten(request.owner.name, _LONGEST_NAME),
+    )
+    again = "delete again, or retain the resource" if request.releases else "deploy again"
+    advice = ADVICE[outcome].format(
+        again=again,
+        longer=", or raise ServiceTimeout" if request.timeout_s < LONGEST_TIMEOUT_S else "",
+    )
+    told = f"{stand}: {printable(problem)}" if problem else stand
+    return f"{told[: LONGEST_REASON - len(advice) - 2]}. {advice}".rstrip()

@@ -1,7 +1,8 @@
 """The two servers that stand in for AWS: the Transfer emulator and a CloudFormation engine.
 
-It starts them on free loopback ports, waits until they answer, and hands out boto3 clients. It
-must not know what is deployed to them.
+It starts them on free loopback ports, waits until they answer, and hands out boto3 clients, which
+IAM lets do everything. Functions have their roles' credentials, and call both servers through the
+gateway. It must not know what is deployed to them.
 """
 
 import json
@@ -21,11 +22,14 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from local.gateway import Gateway
+
 ROOT = Path(__file__).parent.parent
 REGION = "us-east-1"
 READY_WITHIN_S = 15.0
 
-# What the AWS SDKs read. No profile, file, proxy or endpoint of the person's own may leak in.
+# What the AWS SDKs read. No profile, file, proxy or endpoint of the person's own may leak in. The
+# engine takes the credentials that it is started with for the account's root.
 _SDK = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -59,6 +63,7 @@ class Engine:
     aws_url: str
     transfer_url: str
     folder: Path
+    gateway: Gateway
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -108,21 +113,24 @@ def running() -> Iterator[Engine]:
         transfer_url = _when_ready(folder, "emulator", _url)
         port = _free_port()
         aws_url = f"http://127.0.0.1:{port}"
-        start(
-            "engine",
-            ["ministack.app"],
-            {**environment, **_engine_settings(port, folder, transfer_url)},
-        )
-        _when_ready(folder, "engine", lambda _: _answers(f"{aws_url}/_ministack/ready"))
-        engine = Engine(aws_url, transfer_url, folder)
-        try:
-            yield engine
-        finally:
-            engine.close()
+        with Gateway(aws_url, transfer_url) as gateway:
+            start(
+                "engine",
+                ["local.cloudformation_engine", transfer_url],
+                {**environment, **_engine_settings(port, folder, gateway.url)},
+            )
+            _when_ready(folder, "engine", lambda _: _answers(f"{aws_url}/_ministack/ready"))
+            engine = Engine(aws_url, transfer_url, folder, gateway)
+            try:
+                yield engine
+            finally:
+                engine.close()
 
 
-def _engine_settings(port: int, folder: Path, transfer_url: str) -> dict[str, str]:
+def _engine_settings(port: int, folder: Path, functions_url: str) -> dict[str, str]:
     return {
+        # IAM is enforced.
+        "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         # The host in the ResponseURL.
@@ -139,8 +147,7 @@ def _engine_settings(port: int, folder: Path, transfer_url: str) -> dict[str, st
         # At its start and end it removes containers of its kind, which may be somebody else's.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         # What the function's process inherits, and boto3 in it reads.
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ENDPOINT_URL_TRANSFER": transfer_url,
+        "AWS_ENDPOINT_URL": functions_url,
     }
 
 

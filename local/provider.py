@@ -39,6 +39,14 @@ def deploy(engine: Engine) -> Stack:
     return stack
 
 
+def deployed(engine: Engine, logical_id: str) -> str:
+    """Return the PhysicalResourceId of one of the provider's own resources."""
+    found = engine.client("cloudformation").describe_stack_resource(
+        StackName=STACK, LogicalResourceId=logical_id
+    )
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+
 def build(target: Path) -> Path:
     """Fill a new folder with what the function consists of, and packages that fit this machine.
 

@@ -13,6 +13,7 @@ from local.engine import ROOT, Engine
 from local.stack import Stack
 
 TEMPLATE = (ROOT / "examples" / "existing-server.yaml").read_text()
+SERVER_AND_STATE = (ROOT / "examples" / "server-and-state.yaml").read_text()
 _WITH_A_TYPO = TEMPLATE.replace("DesiredState: !Ref DesiredState", "DesiredState: OFLINE")
 # A signal that nobody sends: a deployment may fail for any reason after the server was stopped.
 _THAT_FAILS_AFTERWARDS = TEMPLATE.replace(
@@ -79,16 +80,21 @@ class World:
     def open(self, *, transition_s: float) -> None:
         """Make the server; it takes its time to start and to stop."""
         self.engine.control("PATCH", "settings", {"start_s": transition_s, "stop_s": transition_s})
-        self.server_id = self.engine.client("transfer").create_server()["ServerId"]
+        self.watch(self.engine.client("transfer").create_server()["ServerId"])
         self._calls = self.engine.control("GET", "calls")[-1]["number"]
-        # Its past is of no interest.
-        self._states = len(self._history()) - 1
         self.look()
+
+    def watch(self, server_id: str) -> None:
+        """Take this server for the one; its past is of no interest."""
+        self.server_id = server_id
+        self._states = len(self._history()) - 1
 
     def deploy(self, name: str, template: str = TEMPLATE, **declared: str) -> str:
         """Deploy a stack by change set, and return the status that it ends in."""
         stack = self.stacks.setdefault(name, Stack(self.engine.client("cloudformation"), name))
-        stack.change(template, {"ServerId": self.server_id, **declared})
+        if template != SERVER_AND_STATE:
+            declared = {"ServerId": self.server_id, **declared}
+        stack.change(template, declared)
         return stack.settled(self.look)
 
     def delete(self, name: str) -> str:
@@ -176,6 +182,11 @@ def _rolls_back_when_the_stop_fails(world: World) -> None:
     _expect("The server", world.state(), "ONLINE")
 
 
+def _leaves_the_server(world: World) -> None:
+    _expect("The stack", world.delete("night"), "DELETE_COMPLETE")
+    _expect("The server", world.state(), "ONLINE")
+
+
 def _leaves_no_trace_when_another_resource_fails(world: World) -> None:
     status = world.deploy("cutover", _THAT_FAILS_AFTERWARDS, DesiredState="OFFLINE")
     _expect("The stack", status, "ROLLBACK_COMPLETE")
@@ -194,6 +205,13 @@ def _leaves_no_trace_when_another_resource_fails(world: World) -> None:
     _expect("The server", world.state(), "ONLINE")
 
 
+def _refuses_a_rival_by_name(world: World) -> None:
+    status = world.deploy("rival", DesiredState="OFFLINE")
+    _expect("The stack", status, "ROLLBACK_COMPLETE")
+    _expect_reason(world, "rival", "night/State", "rival/State")
+    _expect("The server", world.state(), "ONLINE")
+
+
 def _refuses_an_invalid_declaration(world: World) -> None:
     status = world.deploy("typo", _WITH_A_TYPO, DesiredState="OFFLINE")
     _expect("The stack", status, "ROLLBACK_COMPLETE")
@@ -202,18 +220,39 @@ def _refuses_an_invalid_declaration(world: World) -> None:
 
 
 def _deletes_the_stacks(world: World) -> None:
-    for name in world.stacks:
+    for name in ("rival", "cutover", "typo"):
         _expect(f"The stack {name}", world.delete(name), "DELETE_COMPLETE")
     _expect("The server", world.state(), "ONLINE")
+
+
+def _declares_a_server_and_its_state(world: World) -> None:
+    _expect("The stack", world.deploy("together", SERVER_AND_STATE), "CREATE_COMPLETE")
+    world.watch(world.stacks["together"].outputs()["ServerId"])
+    _expect("The server", world.state(), "OFFLINE")
+
+
+def _asserts_offline_after_a_restart(world: World) -> None:
+    policy = "TransferSecurityPolicy-2020-06"
+    status = world.deploy("together", SERVER_AND_STATE, SecurityPolicy=policy)
+    _expect("The stack", status, "UPDATE_COMPLETE")
+    found = world.stacks["together"].outputs()["PreviousState"]
+    _expect("What the update of the server left", found, "ONLINE")
+    _expect("The server", world.state(), "OFFLINE")
 
 
 SCENARIOS: dict[str, Callable[[World], None]] = {
     "A stack declares the server OFFLINE": _declares_offline,
     "An update declares it ONLINE": _updates_to_online,
+    "A second stack that declares the same server is refused, by name": _refuses_a_rival_by_name,
     "The server answers STOP_FAILED, and the update rolls back": _rolls_back_when_the_stop_fails,
+    "The first stack is deleted, and the server is left as it is": _leaves_the_server,
     "A new stack stops it, fails for another reason, and leaves no trace": (
         _leaves_no_trace_when_another_resource_fails
     ),
     "A declaration that is not valid is refused": _refuses_an_invalid_declaration,
     "The stacks are deleted": _deletes_the_stacks,
+    "One stack declares a server, and that it is OFFLINE": _declares_a_server_and_its_state,
+    "An update of the server starts it, and OFFLINE is asserted again": (
+        _asserts_offline_after_a_restart
+    ),
 }

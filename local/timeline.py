@@ -34,6 +34,7 @@ class Timeline:
         self._console = console
         self._began_s: float | None = None
         self._state = ""
+        self._looks = False
 
     @contextmanager
     def chapter(self, title: str) -> Iterator[None]:
@@ -47,6 +48,11 @@ class Timeline:
         """Print what was seen."""
         if self._began_s is None:
             self._began_s = sight.at_s
+        looks = sight.text.startswith("Describe")
+        if looks and self._looks:
+            # Of looks that follow each other, the first is told.
+            return
+        self._looks = looks
         if sight.kind is Kind.SERVER:
             self._state = sight.text
         status = sight.text if sight.kind is Kind.STACK else ""

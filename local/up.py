@@ -25,7 +25,7 @@ The provider is deployed to a CloudFormation on this machine. In another termina
   # What the servers shall do, such as refusing the next stop:
   curl -X PATCH $AWS_ENDPOINT_URL_TRANSFER/_emulator/settings -d '{{"stop_failures": 1}}'
 
-Ctrl-C ends it, and removes all of it.
+What differs from AWS, docs/local.md lists. Ctrl-C ends it, and removes all of it.
 """
 # Like AWS's minutes, but short.
 _TRANSITION_S = 5
@@ -38,9 +38,9 @@ def main() -> None:
         provider.deploy(engine)
         engine.control("PATCH", "settings", {"start_s": _TRANSITION_S, "stop_s": _TRANSITION_S})
         exports = "\n".join(f"  export {name}={value}" for name, value in engine.exports.items())
-        console.print(_GUIDE.format(exports=exports), markup=False, soft_wrap=True)
         # Ctrl-C is how it is meant to end, so it is no failure.
         signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+        console.print(_GUIDE.format(exports=exports), markup=False, soft_wrap=True)
         while True:
             time.sleep(3600)
 

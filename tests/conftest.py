@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.emulator import Emulator
-from tests.lab import REGION, Account, Clock, ResponseStore
+from tests.fakes.account import REGION, TABLE, Account
 
 
 @pytest.fixture(autouse=True)
@@ -14,12 +13,15 @@ def _nobody_s_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("REGISTRY_TABLE", TABLE)
 
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    clock = Clock()
-    with Emulator(now=clock.now, sleep=clock.sleep) as emulator, ResponseStore() as store:
-        account = Account(emulator, store, clock)
+    with Account().open() as account:
         yield account
-        account.transfer.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits most."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)

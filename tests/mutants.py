@@ -1,4 +1,4 @@
-"""make mutants: handler/ broken in every small way, and how much of that is noticed."""
+"""make mutants: what runs in Lambda broken in every small way, and how much is noticed."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from rich.table import Table
 NOTICED = {"killed": "by a test", "caught by type check": "by types", "timeout": "by a time-out"}
 LEAST = 0.95
 # Where every mutant has to be noticed.
-DECIDING = {"handler.identity", "handler.machine", "handler.reconcile"}
+DECIDING = {"transfer_server_state.machine", "transfer_server_state.progress"}
 
 
 def main() -> int:
@@ -20,7 +20,9 @@ def main() -> int:
     told = mutmut("results", "--all", "true", stdout=subprocess.PIPE)
     modules: dict[str, Counter[str]] = defaultdict(Counter)
     lives = {}
-    for mutant, module, status in re.findall(r"((handler\.\w+)\.\S+): (.+)", told):
+    for mutant, module, status in re.findall(
+        r"(((?:handler|transfer_server_state)(?:\.[a-z]\w*)+)\.x\S+): (.+)", told
+    ):
         modules[module][status] += 1
         if status not in NOTICED:
             lives[mutant] = module
@@ -30,9 +32,7 @@ def main() -> int:
         noticed = [found[status] for status in NOTICED]
         unnoticed = found.total() - sum(noticed)
         share = f"{sum(noticed) / found.total():.1%}"
-        table.add_row(
-            module.removeprefix("handler."), *map(str, [found.total(), *noticed, unnoticed]), share
-        )
+        table.add_row(module, *map(str, [found.total(), *noticed, unnoticed]), share)
     console = Console()
     console.print(table)
     if lives:

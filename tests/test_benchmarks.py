@@ -5,7 +5,7 @@ import pytest
 from botocore.loaders import Loader
 
 os.environ.setdefault("AWS_SAM_LOCAL", "true")
-from benchmarks import contenders, loop, sections, startup, waiting
+from benchmarks import contenders, loop, sections, sftp, sftp_section, startup, waiting
 from benchmarks.contenders import OTHERS, OURS, Contender
 from benchmarks.virtual import Api, Clock, Run
 from local.emulator.settings import Throttle
@@ -15,7 +15,7 @@ ALL = [pytest.param(contender, id=contender.name) for contender in (OURS, *OTHER
 
 def one(contender: Contender, stop_s: float, call_s: float = 0) -> tuple[Run, float]:
     clock = Clock()
-    run = Run(clock, Api(clock, stop_s), Random(1), call_s=call_s)  # noqa: S311 - no secret
+    run = Run(clock, Api(clock, stop_s), Random(1), call_s=call_s)
     outcomes = []
     clock.run([lambda: outcomes.append(contender.stop(run))])
     assert outcomes[0].succeeded
@@ -115,7 +115,8 @@ def test_waiting_is_measured_shown_and_written() -> None:
     results = sections.written([sections.lag(found), sections.crowd(crowds)], "this machine")
     assert results.count("this provider") >= len(waiting.LENGTHS) + 2 * len(sections.SERVERS)
     assert "met: none FAILED" in results
-    assert "MISSED: cheaper than every Lambda-based contender" in results
+    assert "met: one invocation for a transition of up to a few minutes" in results
+    assert "a transition costs this many cents" in results
     chart = sections.lag(found).charts["lag"].drawn()
     assert chart.startswith("<svg ")
 
@@ -147,3 +148,25 @@ def test_the_emulator_is_called_in_three_ways() -> None:
     (commands, calls) = sections.loop(made, rates).tables
     assert list(commands.rows) == [["make run", "10 s", "yes"]]
     assert "| boto3 | " in calls.written()
+
+
+def test_a_file_is_moved_both_ways_and_an_endpoint_seen_to_open() -> None:
+    moved = sftp.move(1)
+    assert set(moved) == {sftp.OURS, sftp.PLAIN}
+    for each in moved.values():
+        assert min(each.mib_per_s[way] for way in sftp.WAYS) > 0
+    opening_ms = sftp.opening_ms(2)
+    assert min(opening_ms) > 0
+    section = sftp_section.sftp(1, moved, opening_ms)
+    assert len(section.goals) == 3
+    assert section.tables[0].written().count("\n") == 6
+
+
+def test_what_is_slow_grows_or_opens_late_misses_its_goal() -> None:
+    plain = sftp.Moved({"put": 100, "get": 100}, 1)
+    slow = sftp.Moved({"put": 81, "get": 79}, 129)
+    section = sftp_section.sftp(1, {sftp.OURS: slow, sftp.PLAIN: plain}, [1, 51])
+    assert [goal.met for goal in section.goals] == [False, False, False]
+    quick = sftp.Moved({"put": 80, "get": 120}, 128)
+    section = sftp_section.sftp(1, {sftp.OURS: quick, sftp.PLAIN: plain}, [1, 50])
+    assert [goal.met for goal in section.goals] == [True, True, True]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handler.identity import NOT_CREATED, Identity, parse
-from handler.machine import State
+from transfer_server_state.identity import NOT_CREATED, Identity
+from transfer_server_state.machine import State
 
 SERVER = "s-0123456789abcdef0"
 
@@ -12,7 +12,7 @@ SERVER = "s-0123456789abcdef0"
 def test_it_reads_what_it_wrote(found: State) -> None:
     identity = Identity(SERVER, found)
     assert str(identity) == f"{SERVER}:from-{found}"
-    assert parse(str(identity)) == identity
+    assert Identity.parse(str(identity)) == identity
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_it_reads_what_it_wrote(found: State) -> None:
     ],
 )
 def test_what_it_did_not_write_is_nobody_s(other: object) -> None:
-    assert parse(other) is None
+    assert Identity.parse(other) is None
 
 
 def test_an_id_of_nothing_is_never_one_of_a_server() -> None:

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from handler.machine import STABLE, UNDER_WAY, State, next_step
+from transfer_server_state.machine import STABLE, State, next_step
 
 # desired, observed, before our command, after it, after it when it was given in this state
 TABLE = """
@@ -49,4 +49,3 @@ def test_what_is_found_is_what_the_server_was_or_was_going_to_be() -> None:
         "STOPPING": "OFFLINE",
         "START_FAILED": "OFFLINE",
     }
-    assert UNDER_WAY == {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}

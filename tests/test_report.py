@@ -5,79 +5,220 @@ from typing import Any
 
 import pytest
 
-from handler.machine import State, Step
-from handler.reconcile import Ending, Progress
-from handler.report import Answer, attributes, line, reason
+from handler.report import Answer, answer, failure, line
+from transfer_server_state.identity import Identity
+from transfer_server_state.machine import State, Step
+from transfer_server_state.outcome import Outcome
+from transfer_server_state.progress import Progress
+from transfer_server_state.request import Owner, Request
+from transfer_server_state.row import Row
 
 SERVER = "s-0123456789abcdef0"
-ASKED = Progress(State.OFFLINE, began_s=1_000, deadline_s=2_000)
-COMMANDED = replace(
-    ASKED, first=State.ONLINE, last=State.STOPPING, command=Step.STOP, commanded_in=State.ONLINE
+STACK = "arn:aws:cloudformation:eu-west-1:000000000000:stack/demo/7f"
+CREATE = Request(
+    kind="Create",
+    owner=Owner(STACK, "State"),
+    digest="1",
+    sent_s=1_000,
+    timeout_s=1_800,
+    server_id=SERVER,
+    desired=State.OFFLINE,
+    restores=False,
+    physical_id="not-created",
+    identity=None,
+    undoes="",
+    doubted=False,
 )
+DELETE = replace(
+    CREATE,
+    kind="Delete",
+    desired=None,
+    physical_id=f"{SERVER}:from-ONLINE",
+    identity=Identity(SERVER, State.ONLINE),
+)
+SEEN = Progress(
+    first=State.ONLINE, last=State.STOPPING, command=Step.STOP, commanded_in=State.ONLINE, looks=4
+)
+ROW = Row(SERVER, CREATE.owner, State.OFFLINE, State.ONLINE, "1", progress=SEEN, version=1)
+OWED = replace(ROW, restoring=State.ONLINE)
+STANDS = f"{SERVER} is STOPPING, wanted OFFLINE, after StopServer, 12 s"
 
 
-def told(ending: Ending, progress: Progress = COMMANDED, *, taken_back: bool = False) -> str:
-    return reason(SERVER, ending, progress, now_s=1_012.4, taken_back=taken_back)
+def told(
+    outcome: Outcome, request: Request = CREATE, row: Row = ROW, *, problem: str = ""
+) -> Answer:
+    return answer(request, outcome, row, now_s=1_012.4, arn="arn:x", problem=problem)
 
 
 @pytest.mark.parametrize(
-    ("ending", "advice"),
+    ("outcome", "reason"),
     [
         (
-            Ending.FAILED,
-            "Look at the server in the Transfer Family console, then deploy again.",
+            Outcome.FAILED,
+            f"{STANDS}. Look at it in the Transfer Family console, ask AWS Support, then deploy "
+            "again.",
         ),
-        (Ending.TIMED_OUT, "Deploy again once it has settled, or raise ServiceTimeout."),
-        (Ending.REFUSED, "Mend what AWS names, then deploy again."),
-        (Ending.DENIED, "Allow it in the provider's role (parameter ServerArnPattern)."),
-        (Ending.GONE, "Check ServerId: it must be in this region and account."),
-        (Ending.PAUSED, "Its stack went on to another operation, so nothing was changed."),
         (
-            Ending.OUT_OF_TIME,
-            "The provider could not invoke itself to go on. Mend that, deploy again.",
+            Outcome.TIMED_OUT,
+            f"{STANDS}. Once it has settled, deploy again, or raise ServiceTimeout.",
+        ),
+        (Outcome.UNANSWERED, f"{STANDS}. When AWS answers, deploy again."),
+        (Outcome.REFUSED, f"{STANDS}. Mend what AWS names, then deploy again."),
+        (
+            Outcome.DENIED,
+            f"{STANDS}: denied. Allow it in the provider's role, or where AWS says, then deploy "
+            "again.",
+        ),
+        (
+            Outcome.GONE,
+            f"{SERVER} does not exist. Check ServerId: it must be in this region and account.",
+        ),
+        (
+            Outcome.RIVAL,
+            f"{SERVER} is declared by demo/State, so demo/State may not declare it too. "
+            "A server has one declaration: remove one of the two.",
+        ),
+        (
+            Outcome.SUPERSEDED,
+            f"A newer request of demo/State has {SERVER}. This one does nothing more.",
+        ),
+        (
+            Outcome.EXPIRED,
+            f"The request for {SERVER} came 12 s after it was sent, too late. Nothing was done. "
+            "If it is still wanted, deploy again.",
+        ),
+        (
+            Outcome.NOT_CONTINUED,
+            f"{STANDS}. The provider could not invoke itself. Mend that, then deploy again.",
         ),
     ],
 )
-def test_a_failure_says_where_the_server_stands_and_what_to_do(ending: Ending, advice: str) -> None:
-    assert told(ending) == f"{SERVER} is STOPPING, wanted OFFLINE, after StopServer, 12 s. {advice}"
+def test_a_failure_says_where_things_stand_and_what_to_do(outcome: Outcome, reason: str) -> None:
+    failed = told(outcome)
+    assert (failed.status, failed.outcome, failed.reason) == ("FAILED", outcome, reason)
+    assert not failed.succeeded
 
 
 def test_a_success_says_where_the_server_stands() -> None:
-    done = replace(COMMANDED, last=State.OFFLINE)
-    assert told(Ending.DONE, done) == f"{SERVER} is OFFLINE, after StopServer, 12 s."
-    assert told(Ending.DONE, replace(done, command=None)) == f"{SERVER} is OFFLINE, 12 s."
-
-
-def test_a_server_that_was_never_seen_is_in_an_unknown_state() -> None:
-    assert told(Ending.DENIED, replace(ASKED, problem="transfer:DescribeServer")) == (
-        f"{SERVER} is in an unknown state, wanted OFFLINE, 12 s: transfer:DescribeServer. "
-        "Allow it in the provider's role (parameter ServerArnPattern)."
+    done = replace(SEEN, last=State.OFFLINE)
+    succeeded = told(Outcome.DONE, row=replace(ROW, progress=done))
+    assert succeeded.succeeded
+    assert succeeded.reason == f"{SERVER} is OFFLINE, after StopServer, 12 s."
+    uncommanded = replace(done, command=None)
+    assert told(Outcome.DONE, row=replace(ROW, progress=uncommanded)).reason == (
+        f"{SERVER} is OFFLINE, 12 s."
     )
 
 
-def test_a_refusal_is_told_before_a_later_problem() -> None:
-    refused = replace(COMMANDED, refusal="AWS said no", problem="no answer")
-    assert "12 s: AWS said no. Mend" in told(Ending.REFUSED, refused)
-    assert "12 s: no answer. Mend" in told(Ending.REFUSED, replace(refused, refusal=""))
+def test_a_server_that_was_not_seen_has_no_state_and_no_attributes() -> None:
+    denied = told(Outcome.UNANSWERED, row=replace(ROW, progress=Progress()))
+    assert denied.reason.startswith(f"{SERVER} was not seen, wanted OFFLINE, 12 s. ")
+    assert denied.data == {}
 
 
-def test_what_was_taken_back_is_told() -> None:
-    done = replace(COMMANDED, desired=State.ONLINE, last=State.ONLINE, command=Step.START)
-    assert told(Ending.DONE, done, taken_back=True) == (
-        f"{SERVER} is ONLINE, after StartServer, 12 s. "
-        "Its stack rolled back meanwhile, so this request took its own command back."
+def test_more_time_is_not_advised_where_there_is_no_more() -> None:
+    longest = replace(CREATE, timeout_s=3_600)
+    assert told(Outcome.TIMED_OUT, longest).reason == (
+        f"{STANDS}. Once it has settled, deploy again."
     )
 
 
-def test_a_long_problem_is_cut_and_the_advice_is_kept() -> None:
-    long = told(Ending.REFUSED, replace(COMMANDED, problem="p" * 300))
-    assert len(long) == 256
-    assert long.startswith(f"{SERVER} is STOPPING, wanted OFFLINE, after StopServer, 12 s: ppp")
-    assert long.endswith("ppp. Mend what AWS names, then deploy again.")
+@pytest.mark.parametrize(
+    ("outcome", "advice"),
+    [
+        (Outcome.FAILED, "ask AWS Support, then delete again, or retain the resource."),
+        (Outcome.TIMED_OUT, ". Once it has settled, delete again, or retain the resource, or "),
+        (Outcome.UNANSWERED, ". When AWS answers, delete again, or retain the resource."),
+        (Outcome.REFUSED, "Mend what AWS names, then delete again, or retain the resource."),
+        (Outcome.DENIED, "or where AWS says, then delete again, or retain the resource."),
+        (Outcome.NOT_CONTINUED, "Mend that, then delete again, or retain the resource."),
+    ],
+)
+def test_of_a_failed_deletion_it_says_to_delete_again_or_retain(
+    outcome: Outcome, advice: str
+) -> None:
+    failed = told(outcome, DELETE, OWED)
+    assert failed.status == "FAILED"
+    assert failed.reason.startswith(f"{SERVER} is STOPPING, wanted ONLINE, after StopServer, 12 s")
+    assert advice in failed.reason
+    assert "deploy" not in failed.reason
+
+
+@pytest.mark.parametrize("outcome", [Outcome.GONE, Outcome.SUPERSEDED, Outcome.EXPIRED])
+def test_a_deletion_that_owes_nothing_any_more_succeeds(outcome: Outcome) -> None:
+    assert told(outcome, DELETE).succeeded
+    assert not told(outcome, CREATE).succeeded
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Outcome.RETAINED, f"{SERVER} is left as it is."),
+        (
+            Outcome.UNKNOWN,
+            f"{SERVER} is left as it is, and whether it should be nobody could tell. "
+            "Look whether it is as you want it.",
+        ),
+    ],
+)
+def test_what_a_deletion_leaves_is_told(outcome: Outcome, reason: str) -> None:
+    left = told(outcome, DELETE)
+    assert (left.status, left.reason) == ("SUCCESS", reason)
+
+
+def test_what_aws_said_stands_between_and_a_refusal_before_a_later_problem() -> None:
+    refused = replace(ROW, progress=replace(SEEN, refusal="AWS said no"))
+    assert f"{STANDS}: AWS said no. Mend" in told(Outcome.REFUSED, row=refused, problem="x").reason
+    assert f"{STANDS}: no answer. Mend" in told(Outcome.REFUSED, problem="no answer").reason
+
+
+def test_what_aws_said_is_told_without_control_characters() -> None:
+    reason = told(Outcome.REFUSED, problem="a\x1b[31mb\x00\r\nc\u2028d").reason
+    assert f"{STANDS}: a [31mb c d. Mend" in reason
+
+
+def test_who_denied_it_is_seen_whatever_its_length() -> None:
+    """A role, a boundary, a policy of the organization: AWS names it at the end."""
+    denial = (
+        "transfer:StopServer: AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/"
+        f"{'r' * 64}/{'f' * 64} is not authorized to perform: transfer:StopServer on resource: "
+        f"arn:aws:transfer:eu-west-1:000000000000:server/{SERVER} with an explicit deny in a "
+        "service control policy"
+    )
+    unseen = replace(ROW, progress=Progress())
+    reason = told(Outcome.DENIED, row=unseen, problem=denial).reason
+    assert len(reason) <= 256
+    assert "denied: transfer:StopServer: AccessDenied" in reason
+    assert "explicit deny in a service control policy. Allow it" in reason
+
+
+@pytest.mark.parametrize("request_", [CREATE, DELETE], ids=["Create", "Delete"])
+@pytest.mark.parametrize(
+    "outcome", [o for o in Outcome if o not in {Outcome.INVALID, Outcome.CRASHED}]
+)
+def test_a_reason_has_at_most_256_characters_and_keeps_its_advice(
+    outcome: Outcome, request_: Request
+) -> None:
+    long = replace(request_, owner=Owner(STACK.replace("demo", "d" * 128), "S" * 255))
+    row = replace(OWED, owner=long.owner, progress=replace(SEEN, last=State.STOP_FAILED))
+    short = told(outcome, long, row)
+    full = told(outcome, long, row, problem="p" * 500)
+    advice = short.reason.partition(". ")[2]
+    assert len(full.reason) <= 256
+    assert full.reason.endswith(advice)
+
+
+def test_both_names_of_a_rivalry_are_told_in_short() -> None:
+    rival = replace(ROW, owner=Owner(STACK.replace("demo", "other" * 20), "Rival"))
+    assert told(Outcome.RIVAL, row=rival).reason == (
+        f"{SERVER} is declared by otherotherotherotherotheroth...erotherotherotherother/Rival"
+        ", so demo/State may not declare it too. "
+        "A server has one declaration: remove one of the two."
+    )
 
 
 def test_what_get_att_finds() -> None:
-    assert attributes(SERVER, "arn:x", COMMANDED) == {
+    assert told(Outcome.DONE).data == {
         "ServerId": SERVER,
         "Arn": "arn:x",
         "State": "STOPPING",
@@ -85,43 +226,82 @@ def test_what_get_att_finds() -> None:
     }
 
 
+def test_the_id_is_made_of_what_was_found_and_never_changes_for_its_server() -> None:
+    assert told(Outcome.DONE).physical_id == f"{SERVER}:from-ONLINE"
+    update = replace(DELETE, kind="Update", desired=State.OFFLINE)
+    assert told(Outcome.DONE, update, replace(ROW, found=State.OFFLINE)).physical_id == (
+        f"{SERVER}:from-ONLINE"
+    )
+    assert told(Outcome.DONE, replace(DELETE, identity=None, physical_id="x")).physical_id == "x"
+
+
+def test_of_a_server_that_was_not_seen_the_id_stays() -> None:
+    unseen = replace(ROW, progress=Progress())
+    assert told(Outcome.DENIED, row=unseen).physical_id == "not-created"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Outcome.INVALID, "ServerId: missing"),
+        (
+            Outcome.CRASHED,
+            "The provider failed: ServerId: missing. See its log, then deploy or delete again.",
+        ),
+    ],
+)
+def test_a_request_that_got_nowhere_keeps_its_id(outcome: Outcome, reason: str) -> None:
+    assert failure(outcome, "ServerId: missing", "an-id") == Answer(
+        "FAILED", "an-id", reason, outcome
+    )
+
+
+def test_every_violation_of_a_declaration_is_told_and_a_crash_in_short() -> None:
+    assert failure(Outcome.INVALID, "v" * 1_000, "x").reason == "v" * 1_000
+    assert len(failure(Outcome.CRASHED, "c\n" * 1_000, "x").reason) < 256
+
+
+def test_an_answer_is_the_same_after_it_was_kept() -> None:
+    assert Answer(**told(Outcome.DONE).record()) == told(Outcome.DONE)
+
+
 EVENT = {
     "RequestType": "Create",
-    "StackId": "stack",
+    "StackId": STACK,
     "LogicalResourceId": "State",
     "RequestId": "request",
     "ResponseURL": "https://secret.example.com/",
 }
 FIELDS: dict[str, Any] = {
     "request": "Create",
-    "stack": "stack",
+    "stack": STACK,
     "resource": "State",
     "request_id": "request",
-    "server": "",
-    "status": "FAILED",
-    "outcome": "invalid",
-    "reason": "because",
 }
 
 
-def test_a_request_that_never_saw_a_server_has_a_short_log_line() -> None:
-    answer = Answer(succeeded=False, reason="because", outcome="invalid")
-    assert line(EVENT, answer, 1_012.46) == FIELDS
+def test_a_request_that_got_nowhere_has_a_short_log_line() -> None:
+    assert line(EVENT, failure(Outcome.INVALID, "because", "x")) == FIELDS | {
+        "status": "FAILED",
+        "outcome": "invalid",
+        "reason": "because",
+    }
 
 
 def test_a_log_line_tells_the_whole_request() -> None:
-    progress = replace(COMMANDED, polls=4)
-    answer = Answer(
-        succeeded=True, reason="because", outcome="done", server_id=SERVER, progress=progress
-    )
-    assert line(EVENT, answer, 1_012.46) == FIELDS | {
+    assert line(EVENT, told(Outcome.FAILED)) == FIELDS | {
+        "status": "FAILED",
+        "outcome": "failed",
+        "reason": told(Outcome.FAILED).reason,
         "server": SERVER,
-        "status": "SUCCESS",
-        "outcome": "done",
         "desired": "OFFLINE",
         "previous": "ONLINE",
         "final": "STOPPING",
         "command": "StopServer",
-        "waited_s": 12.5,
+        "waited_s": 12.4,
         "polls": 4,
     }
+
+
+def test_of_a_release_the_log_names_the_state_that_is_owed() -> None:
+    assert line(EVENT, told(Outcome.DONE, DELETE, OWED))["desired"] == "ONLINE"

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from handler.aws import Aws
-from handler.machine import State, Step
-from handler.reconcile import UnavailableError
-from handler.server import TransferServer
+from tests.fakes.errors import client_error
+from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
+from transfer_server_state.aws.server import Server
+from transfer_server_state.machine import State, Step
+from transfer_server_state.outcome import Outcome
 
 SERVER = "s-0123456789abcdef0"
 
@@ -16,30 +17,35 @@ class Api:
     """The Transfer API with one answer."""
 
     def __init__(self, answer: Any = None) -> None:
-        self.answer = answer
+        self.answer = answer  # or the error to every call
         self.calls: list[tuple[str, dict[str, str]]] = []
 
     def describe_server(self, **asked: str) -> Any:
-        self.calls.append(("DescribeServer", asked))
-        return self.answer
+        return self._answer("DescribeServer", asked)
 
     def start_server(self, **asked: str) -> None:
-        self.calls.append(("StartServer", asked))
+        self._answer("StartServer", asked)
 
     def stop_server(self, **asked: str) -> None:
-        self.calls.append(("StopServer", asked))
+        self._answer("StopServer", asked)
+
+    def _answer(self, operation: str, asked: dict[str, str]) -> Any:
+        self.calls.append((operation, asked))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
-def server(api: Api) -> TransferServer:
+def server(api: Api) -> Server:
     clients = {"transfer": api}
-    return TransferServer(Aws(clients.__getitem__), SERVER)
+    return Server(Aws(clients.__getitem__), SERVER)
 
 
 @pytest.mark.parametrize("state", State)
 def test_it_reads_a_state_and_keeps_the_arn(state: State) -> None:
     api = Api({"Server": {"State": str(state), "Arn": "arn:x"}})
     seen = server(api)
-    assert (seen.server_id, seen.arn) == (SERVER, "")
+    assert seen.arn == ""
     assert seen.observe() is state
     assert seen.arn == "arn:x"
     assert api.calls == [("DescribeServer", {"ServerId": SERVER})]
@@ -57,15 +63,34 @@ def test_it_reads_a_state_and_keeps_the_arn(state: State) -> None:
         ),
         ({"Server": None}, "TypeError(\"'NoneType' object is not subscriptable\")"),
         (None, "TypeError(\"'NoneType' object is not subscriptable\")"),
-        ({"Server": {"Arn": "", "State": "x" * 200}}, f"ValueError(\"'{'x' * 200}' is not…"),
     ],
 )
 def test_what_it_does_not_understand_is_no_state(answer: object, error: str) -> None:
     with pytest.raises(UnavailableError) as told:
         server(Api(answer)).observe()
-    text = f"transfer:DescribeServer: an answer that is not understood: {error}"
-    assert str(told.value) == text[:120]
-    assert told.value.maybe_done is True
+    assert str(told.value) == f"transfer:DescribeServer: an answer that is not understood: {error}"
+
+
+def test_what_it_does_not_understand_is_told_in_short() -> None:
+    with pytest.raises(UnavailableError) as told:
+        server(Api({"Server": {"Arn": "", "State": "x" * 2_000}})).observe()
+    assert len(str(told.value)) <= 120
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("ResourceNotFoundException", Outcome.GONE),
+        ("AccessDeniedException", Outcome.DENIED),
+        ("InvalidRequestException", Outcome.REFUSED),
+    ],
+)
+def test_a_server_that_aws_does_not_know_is_gone(code: str, outcome: Outcome) -> None:
+    refusing = server(Api(client_error(code, 400, "DescribeServer", "Unknown server")))
+    for ask in (refusing.observe, lambda: refusing.command(Step.STOP)):
+        with pytest.raises(RefusedError, match=f"{code}: Unknown server") as told:
+            ask()
+        assert (told.value.code, told.value.outcome) == (code, outcome)
 
 
 @pytest.mark.parametrize("step", [Step.START, Step.STOP])

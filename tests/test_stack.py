@@ -1,260 +1,212 @@
-"""The stack behind a request: what is asked, and what is concluded."""
+"""The stacks behind the requests: what is asked of CloudFormation, and what is concluded."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from handler.aws import Aws
-from handler.identity import Identity
-from handler.machine import State
-from handler.stack import Stack
-from tests.lab import STACK, Clock, client_error
+from tests.fakes.cloudformation import CloudFormation, Stack
+from tests.fakes.errors import client_error
+from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
+from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.request import Owner
 
-SENT_S = 1_700_000_000.0
-SENT = datetime.fromtimestamp(SENT_S, UTC)
 SERVER, OTHER = "s-0123456789abcdef0", "s-ffffffffffffffff0"
-OWN = Identity(SERVER, State.ONLINE)
-CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+NESTED, PARENT, ROOT = (f"arn:aws:cloudformation:r:a:stack/{name}/1" for name in "npr")
+OWNER = Owner(NESTED, "State")
 
 
-class Api:
-    """CloudFormation with stacks by id, and pages of resources."""
-
-    def __init__(self, stacks: dict[str, dict[str, Any]], *pages: list[dict[str, str]]) -> None:
-        self.stacks, self.pages = stacks, pages
-        self.unreadable_from = len(pages)
-        self.asked: list[tuple[str, ...]] = []
-
-    def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        self.asked.append((StackName,))
-        if StackName not in self.stacks:
-            raise client_error("ValidationError", 400, "DescribeStacks")
-        return {"Stacks": [self.stacks[StackName]] if self.stacks[StackName] else []}
-
-    def list_stack_resources(self, StackName: str, NextToken: str = "page 0") -> dict[str, Any]:
-        self.asked.append((StackName, NextToken))
-        number = int(NextToken.removeprefix("page "))
-        if number >= self.unreadable_from:
-            raise client_error("AccessDenied", 403, "ListStackResources")
-        more = {"NextToken": f"page {number + 1}"} if number + 1 < len(self.pages) else {}
-        return {"StackResourceSummaries": self.pages[number], **more}
-
-    @property
-    def stack(self) -> Stack:
-        return Stack(Aws(lambda _: self), STACK, Clock().sleep)
+def api(*past: str, **fields: Any) -> CloudFormation:
+    """One stack that went through these statuses, a minute each from the thousandth second on."""
+    stack = Stack(NESTED, **fields)
+    for minute, status in enumerate(past):
+        stack.become(status, 1_000 + 60 * minute)
+    return CloudFormation(stack)
 
 
-def stack(status: str, **more: Any) -> Stack:
-    return Api({STACK: {"StackStatus": status, **more}}).stack
+def stacks(cloudformation: CloudFormation) -> Stacks:
+    clients = {"cloudformation": cloudformation}
+    return Stacks(Aws(clients.__getitem__))
 
 
-UNREAD = Api({}).stack
-NO_LONGER_LISTED = Api({STACK: {}}).stack
-
-
-def test_a_phase_changes_with_the_status_and_with_each_update() -> None:
-    assert stack("CREATE_IN_PROGRESS").phase() == "CREATE_IN_PROGRESS"
-    updated = stack("UPDATE_IN_PROGRESS", LastUpdatedTime=SENT)
-    assert updated.phase() == f"UPDATE_IN_PROGRESS {SENT}"
-    assert UNREAD.phase() == NO_LONGER_LISTED.phase() == ""
-
-
-def test_a_stack_is_still_in_a_phase_as_far_as_it_can_be_read() -> None:
-    assert stack("UPDATE_IN_PROGRESS").is_still_in("UPDATE_IN_PROGRESS")
-    assert not stack("UPDATE_IN_PROGRESS", LastUpdatedTime=SENT).is_still_in("UPDATE_IN_PROGRESS")
-    assert UNREAD.is_still_in("UPDATE_IN_PROGRESS")
-    assert stack("UPDATE_IN_PROGRESS").is_still_in("")
+# What a stack undoes
 
 
 @pytest.mark.parametrize(
-    ("status", "creating", "deleting"),
-    [
-        ("CREATE_IN_PROGRESS", True, True),
-        ("UPDATE_IN_PROGRESS", True, True),
-        ("ROLLBACK_IN_PROGRESS", False, True),
-        ("UPDATE_ROLLBACK_IN_PROGRESS", False, True),
-        (CLEANUP, False, True),
-        ("DELETE_IN_PROGRESS", False, True),
-        ("CREATE_COMPLETE", False, False),
-        ("ROLLBACK_COMPLETE", False, False),
-        ("UPDATE_ROLLBACK_FAILED", False, False),
-    ],
-)
-def test_a_stack_awaits_a_request_in_the_operations_that_send_such_a_one(
-    status: str, *, creating: bool, deleting: bool
-) -> None:
-    assert stack(status).awaits(SENT_S, creates=True) is creating
-    assert stack(status).awaits(SENT_S, creates=False) is deleting
-
-
-@pytest.mark.parametrize(
-    ("updated_after_s", "awaits"), [(-3_600, True), (2, True), (2.1, False), (3_600, False)]
-)
-def test_a_stack_that_was_updated_since_awaits_what_it_sent_then(
-    updated_after_s: float, *, awaits: bool
-) -> None:
-    updated = SENT + timedelta(seconds=updated_after_s)
-    asked = stack("UPDATE_IN_PROGRESS", LastUpdatedTime=updated)
-    assert asked.awaits(SENT_S, creates=True) is awaits
-    assert asked.awaits(SENT_S, creates=False) is awaits
-
-
-def test_a_stack_that_cannot_be_read_may_await_anything() -> None:
-    assert UNREAD.awaits(SENT_S, creates=True) is True
-    assert NO_LONGER_LISTED.awaits(SENT_S, creates=False) is True
-
-
-@pytest.mark.parametrize(
-    ("phase", "now", "given_up"),
-    [
-        ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", True),
-        ("CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE", True),
-        ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", False),
-        ("CREATE_IN_PROGRESS", "CREATE_COMPLETE", False),
-        ("CREATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", False),
-        ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", True),
-        ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", True),
-        ("UPDATE_IN_PROGRESS", CLEANUP, False),
-        ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", False),
-    ],
-)
-@pytest.mark.parametrize("commanded", [True, False])
-def test_a_stack_has_given_up_what_it_rolls_back(
-    phase: str, now: str, *, given_up: bool, commanded: bool
-) -> None:
-    assert stack(now).has_given_up(phase, commanded=commanded) is given_up
-
-
-@pytest.mark.parametrize("now", ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
-def test_a_deleted_stack_has_given_up_our_own_command(now: str) -> None:
-    assert stack(now).has_given_up("CREATE_IN_PROGRESS", commanded=True) is True
-    assert stack(now).has_given_up("CREATE_IN_PROGRESS", commanded=False) is False
-
-
-def test_a_stack_that_cannot_be_read_has_not_given_up() -> None:
-    assert UNREAD.has_given_up("CREATE_IN_PROGRESS", commanded=True) is False
-
-
-@pytest.mark.parametrize(
-    ("status", "rolls_back"),
+    ("status", "undoes"),
     [
         ("ROLLBACK_IN_PROGRESS", True),
         ("UPDATE_ROLLBACK_IN_PROGRESS", True),
         ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", True),
-        ("DELETE_IN_PROGRESS", False),
+        ("CREATE_IN_PROGRESS", False),
         ("UPDATE_IN_PROGRESS", False),
-        (CLEANUP, False),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False),
+        ("ROLLBACK_COMPLETE", False),
+        ("UPDATE_ROLLBACK_FAILED", False),
     ],
 )
-def test_a_stack_rolls_back_if_its_status_says_so(status: str, *, rolls_back: bool) -> None:
-    assert stack(status).is_rolling_back() is rolls_back
-
-
-def test_of_a_stack_that_cannot_be_read_nobody_can_say_whether_it_rolls_back() -> None:
-    assert UNREAD.is_rolling_back() is None
-    assert NO_LONGER_LISTED.is_rolling_back() is None
+def test_a_stack_undoes_what_was_declared_while_it_rolls_back(status: str, *, undoes: bool) -> None:
+    assert stacks(api(status)).undoes(OWNER) is undoes
 
 
 @pytest.mark.parametrize(
-    ("root", "rolls_back"),
-    [("ROLLBACK_IN_PROGRESS", True), ("DELETE_IN_PROGRESS", False), (None, None)],
+    ("past", "undoes"),
+    [
+        (["CREATE_IN_PROGRESS", "CREATE_COMPLETE"], False),
+        (["CREATE_IN_PROGRESS"], True),
+        (["CREATE_IN_PROGRESS", "CREATE_FAILED"], True),
+        (["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"], True),
+        (["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_FAILED"], True),
+        (["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"], False),
+        (["CREATE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_FAILED"], False),
+        ([], False),
+    ],
 )
-def test_a_nested_stack_that_is_deleted_rolls_back_with_its_root(
-    root: str | None, *, rolls_back: bool | None
+def test_the_deletion_of_a_stack_undoes_what_never_was_complete(
+    past: list[str], *, undoes: bool
 ) -> None:
-    api = Api(
-        {
-            STACK: {"StackStatus": "DELETE_IN_PROGRESS", "ParentId": "parent"},
-            "parent": {"StackStatus": "DELETE_IN_PROGRESS", "ParentId": "root"},
-        }
-    )
-    if root:
-        api.stacks["root"] = {"StackStatus": root}
-    assert api.stack.is_rolling_back() is rolls_back
-    assert api.asked == [(STACK,), ("parent",), ("root",)]
+    deleted = stacks(api(*past, "DELETE_IN_PROGRESS"))
+    assert deleted.undoes(OWNER, declared_at=1_030) is undoes
+
+
+@pytest.mark.parametrize(("declared_at", "undoes"), [(1_118, False), (1_119, True), (1_200, True)])
+def test_the_deletion_of_a_stack_leaves_what_an_earlier_operation_declared(
+    declared_at: float, *, undoes: bool
+) -> None:
+    """Of the declaration only the second is known."""
+    update = ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"]
+    deleted = stacks(api("CREATE_IN_PROGRESS", "CREATE_COMPLETE", *update, "DELETE_IN_PROGRESS"))
+    assert deleted.undoes(OWNER, declared_at) is undoes
+
+
+class WithResources(CloudFormation):
+    """Its resources are at work in events of the same statuses."""
+
+    def describe_stack_events(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        page = super().describe_stack_events(StackName, NextToken)
+        event = {"PhysicalResourceId": "x", "ResourceStatus": "CREATE_COMPLETE"}
+        return page | {"StackEvents": [event, *page["StackEvents"], event]}
+
+
+def test_only_the_stack_s_own_events_count() -> None:
+    stack = api("CREATE_IN_PROGRESS", "ROLLBACK_FAILED", "DELETE_IN_PROGRESS").stacks[NESTED]
+    assert stacks(WithResources(stack)).undoes(OWNER, declared_at=1_030)
+
+
+def test_a_deletion_looks_back_ten_pages_and_no_further() -> None:
+    failed = ["DELETE_IN_PROGRESS", "DELETE_FAILED"] * 20
+    cloudformation = api("CREATE_IN_PROGRESS", *failed, "DELETE_IN_PROGRESS")
+    assert not stacks(cloudformation).undoes(OWNER, declared_at=1_030)
+    assert cloudformation.calls.count("DescribeStackEvents") == 10
+
+
+@pytest.mark.parametrize(
+    ("root", "undoes"),
+    [("ROLLBACK_IN_PROGRESS", True), ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False)],
+)
+def test_a_nested_stack_that_is_deleted_undoes_what_its_root_undoes(
+    root: str, *, undoes: bool
+) -> None:
+    cloudformation = api("DELETE_IN_PROGRESS", parent_id=PARENT)
+    cloudformation.stacks[PARENT] = Stack(PARENT, "DELETE_IN_PROGRESS", parent_id=ROOT)
+    cloudformation.stacks[ROOT] = Stack(ROOT, root)
+    assert stacks(cloudformation).undoes(OWNER) is undoes
+    assert cloudformation.calls == ["DescribeStacks"] * 3
+
+
+def test_the_deletion_of_a_root_asks_for_the_root_s_own_past() -> None:
+    cloudformation = api("DELETE_IN_PROGRESS", parent_id=ROOT)
+    cloudformation.stacks[ROOT] = Stack(ROOT)
+    for at_s, status in ((1_000, "CREATE_IN_PROGRESS"), (1_060, "DELETE_IN_PROGRESS")):
+        cloudformation.stacks[ROOT].become(status, at_s)
+    assert stacks(cloudformation).undoes(OWNER, declared_at=1_030)
 
 
 def test_a_nested_stack_that_is_updated_is_not_asked_after_its_parent() -> None:
-    nested = {"StackStatus": "UPDATE_IN_PROGRESS", "ParentId": "parent"}
-    api = Api({STACK: nested, "parent": {"StackStatus": "ROLLBACK_IN_PROGRESS"}})
-    assert api.stack.is_rolling_back() is False
+    cloudformation = api("UPDATE_IN_PROGRESS", parent_id=PARENT)
+    cloudformation.stacks[PARENT] = Stack(PARENT, "ROLLBACK_IN_PROGRESS")
+    assert not stacks(cloudformation).undoes(OWNER)
 
 
-def resource(**changes: str) -> dict[str, str]:
-    return {
-        "LogicalResourceId": "Renamed",
-        "PhysicalResourceId": f"{SERVER}:from-ONLINE",
-        "ResourceStatus": "UPDATE_COMPLETE",
-        **changes,
-    }
+# Who has a server
 
 
-TOPIC = {"LogicalResourceId": "Topic", "ResourceStatus": "CREATE_COMPLETE"}
-
-
-def elsewhere(*pages: list[dict[str, str]], status: str = CLEANUP) -> bool | None:
-    return Api({STACK: {"StackStatus": status}}, *pages).stack.declares_elsewhere(OWN, "State")
-
-
-@pytest.mark.parametrize(
-    "successor",
-    [
-        resource(),
-        resource(ResourceStatus="CREATE_IN_PROGRESS"),
-        resource(PhysicalResourceId=f"{SERVER}:from-OFFLINE"),
-        resource(PhysicalResourceId=f"{SERVER}:from-OFFLINE", LogicalResourceId="State"),
-    ],
-)
-def test_another_resource_of_the_same_server_is_a_successor(successor: dict[str, str]) -> None:
-    assert elsewhere([TOPIC, successor]) is True
-    assert elsewhere([TOPIC], [TOPIC], [successor], [TOPIC]) is True
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        TOPIC,
-        resource(LogicalResourceId="State"),
-        resource(PhysicalResourceId=f"{OTHER}:from-ONLINE"),
-        resource(PhysicalResourceId="not-created"),
-        resource(ResourceStatus="DELETE_IN_PROGRESS"),
-        resource(ResourceStatus="DELETE_COMPLETE"),
-    ],
-)
-def test_any_other_resource_is_none(other: dict[str, str]) -> None:
-    assert elsewhere([other], [other]) is False
+def listed(physical_id: str, status: str = "UPDATE_COMPLETE") -> CloudFormation:
+    return api(status, resources={"State": physical_id})
 
 
 @pytest.mark.parametrize("found", ["ONLINE", "OFFLINE"])
-@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "DELETE_COMPLETE"])
-def test_a_resource_holds_the_server_that_its_id_names(found: str, status: str) -> None:
-    own = resource(PhysicalResourceId=f"{SERVER}:from-{found}", ResourceStatus=status)
-    api = Api({}, [TOPIC], [own])
-    assert api.stack.holds(SERVER, "Renamed") is True
-    assert api.stack.holds(SERVER, "State") is False
-    assert api.stack.holds(OTHER, "Renamed") is False
-    api.unreadable_from = 1
-    assert api.stack.holds(SERVER, "Renamed") is None
+def test_an_owner_has_the_server_that_its_id_names(found: str) -> None:
+    has = stacks(listed(f"{SERVER}:from-{found}")).has
+    assert has(OWNER, SERVER)
+    assert not has(OWNER, OTHER)
+    assert not has(Owner(NESTED, "Renamed"), SERVER)
 
 
-def test_a_resource_without_an_id_of_ours_holds_nothing() -> None:
-    made_up = resource(PhysicalResourceId="stack-Renamed-1H2J3K4L")
-    assert Api({}, [made_up], [TOPIC]).stack.holds(SERVER, "Renamed") is False
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "DELETE_FAILED", "ROLLBACK_FAILED"])
+def test_nobody_is_gone_while_its_stack_is_at_work_or_stuck(status: str) -> None:
+    assert stacks(api(status)).has(OWNER, SERVER)
+    assert stacks(listed("made-up-1H2J", status)).has(OWNER, SERVER)
 
 
-def test_every_page_is_asked_for_once() -> None:
-    api = Api({STACK: {"StackStatus": CLEANUP}}, [TOPIC], [TOPIC], [TOPIC])
-    assert api.stack.declares_elsewhere(OWN, "State") is False
-    assert api.asked == [(STACK,), *[(STACK, f"page {number}") for number in range(3)]]
+@pytest.mark.parametrize(
+    "status",
+    ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE"],
+)
+def test_an_owner_that_a_stack_at_rest_does_not_list_is_gone(status: str) -> None:
+    assert not stacks(api(status)).has(OWNER, SERVER)
+    assert not stacks(listed("made-up-1H2J", status)).has(OWNER, SERVER)
 
 
-def test_a_page_that_cannot_be_read_may_have_the_successor() -> None:
-    api = Api({STACK: {"StackStatus": CLEANUP}}, [TOPIC], [TOPIC])
-    for api.unreadable_from in (0, 1):
-        assert api.stack.declares_elsewhere(OWN, "State") is None
+def test_an_owner_whose_stack_was_deleted_is_gone() -> None:
+    assert not stacks(listed(f"{SERVER}:from-ONLINE", "DELETE_COMPLETE")).has(OWNER, SERVER)
+    assert not stacks(CloudFormation()).has(OWNER, SERVER)
 
 
-def test_only_clean_up_deletes_a_predecessor() -> None:
-    assert elsewhere([resource()], status="DELETE_IN_PROGRESS") is False
-    assert UNREAD.declares_elsewhere(OWN, "State") is None
+# Who belongs together
+
+
+def test_resources_of_one_stack_belong_together_without_a_call() -> None:
+    cloudformation = CloudFormation()
+    assert stacks(cloudformation).belong_together(OWNER, Owner(NESTED, "Renamed"))
+    assert cloudformation.calls == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [(ROOT, ROOT, True), (ROOT, "", False), (ROOT, PARENT, False), ("", "", False)],
+)
+def test_stacks_nested_in_one_root_belong_together(one: str, other: str, *, together: bool) -> None:
+    cloudformation = CloudFormation(
+        Stack(NESTED, root_id=one), Stack(OTHER, root_id=other), Stack(ROOT)
+    )
+    assert stacks(cloudformation).belong_together(OWNER, Owner(OTHER, "State")) is together
+
+
+def test_a_nested_stack_belongs_together_with_its_root() -> None:
+    cloudformation = CloudFormation(Stack(NESTED, root_id=ROOT), Stack(ROOT))
+    assert stacks(cloudformation).belong_together(OWNER, Owner(ROOT, "State"))
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("operation", ["DescribeStackResource", "DescribeStacks"])
+def test_a_denial_is_no_absence(operation: str) -> None:
+    cloudformation = api("UPDATE_COMPLETE")
+    cloudformation.denied = {operation}
+    with pytest.raises(RefusedError, match=f"cloudformation:{operation}: AccessDenied"):
+        stacks(cloudformation).has(OWNER, SERVER)
+
+
+def test_another_validation_error_is_no_absence() -> None:
+    cloudformation = api("UPDATE_COMPLETE")
+    cloudformation.failures.append(client_error("ValidationError", 400, "x", "1 error detected"))
+    with pytest.raises(RefusedError, match="1 error detected"):
+        stacks(cloudformation).has(OWNER, SERVER)
+
+
+def test_throttling_is_passed_on() -> None:
+    cloudformation = api("ROLLBACK_IN_PROGRESS")
+    cloudformation.failures.append(client_error("Throttling", 400, "DescribeStacks"))
+    with pytest.raises(UnavailableError, match="cloudformation:DescribeStacks: Throttling"):
+        stacks(cloudformation).undoes(OWNER)

@@ -4,13 +4,16 @@ import argparse
 import json
 import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from local.emulator import Emulator, SftpEndpoints
 from local.emulator.control import PATHS
 from local.emulator.settings import Fault, Settings, SettingsError, Throttle, explained
-from local.emulator.wire import Emulator
 
 _TEXTS = {each.name for each in fields(Settings) if each.type is str}
 
@@ -20,7 +23,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m local.emulator",
         description="The AWS Transfer Family API's server lifecycle, on 127.0.0.1.\n"
-        "Its URL is the first line of its output. It keeps nothing on disk.",
+        "Its URL is the first line of its output. Each server with SFTP is a line more: its id,\n"
+        "and where SFTP clients find it. It leaves nothing on disk but the files of --files.",
         epilog=_guide(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -35,6 +39,19 @@ def main() -> None:
         help="a setting to begin with, its value as JSON or plain text; may be repeated",
     )
     parser.add_argument(
+        "--sftp-port",
+        type=_port,
+        default=0,
+        help="port of the first server with SFTP; 0 is any"
+        " free, and later servers take the next ones",
+    )
+    parser.add_argument(
+        "--files",
+        type=_folder,
+        metavar="FOLDER",
+        help="keep what SFTP clients put there, in a folder for each server",
+    )
+    parser.add_argument(
         "--with-parent",
         action="store_true",
         help="end when standard input ends: start it with a pipe there, and it ends with the "
@@ -45,9 +62,11 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: end.set())
     try:
-        with Emulator(port=arguments.port, **dict(arguments.set)) as emulator:
-            sys.stdout.write(f"{emulator.url}\n")
-            sys.stdout.flush()
+        with (
+            Emulator(port=arguments.port, **dict(arguments.set)) as emulator,
+            _sftp(emulator, arguments),
+        ):
+            _tell(emulator.url)
             if arguments.with_parent:
                 Thread(target=_await_parent, args=(end,), daemon=True).start()
             end.wait()
@@ -55,6 +74,20 @@ def main() -> None:
         parser.error(f"--set: {cause}")
     except OSError as cause:
         parser.error(f"--port: cannot listen on 127.0.0.1:{arguments.port}: {cause.strerror}")
+
+
+def _sftp(emulator: Emulator, arguments: argparse.Namespace) -> AbstractContextManager[object]:
+    if not find_spec("asyncssh"):
+        sys.stderr.write("No SFTP endpoints: they need asyncssh, which is not installed.\n")
+        return nullcontext()
+    return SftpEndpoints(
+        emulator, files=arguments.files, first_port=arguments.sftp_port, tell=_tell
+    )
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _await_parent(end: Event) -> None:
@@ -66,6 +99,14 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
     return int(text)
+
+
+def _folder(text: str) -> Path:
+    try:
+        Path(text).mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder: {cause.strerror}") from None
+    return Path(text)
 
 
 def _assignment(text: str) -> tuple[str, Any]:
@@ -88,6 +129,17 @@ pointing clients at it (any credentials will do; the region is the one they sign
   export AWS_ENDPOINT_URL_TRANSFER=http://127.0.0.1:PORT
   export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1
   aws transfer create-server
+
+putting a file (a user with a key, over the API; its port is printed, and at /_emulator/endpoints):
+  aws transfer create-user --server-id ID --user-name alice --home-directory /bucket/alice \\
+      --role arn:aws:iam::000000000000:role/any --ssh-public-key-body "$(cat ~/.ssh/id_ed25519.pub)"
+  sftp -P PORT alice@127.0.0.1
+
+what SFTP clients see of a server's state:
+  ONLINE                         it lets them in
+  STOPPING, STOP_FAILED          it lets nobody in; who is in may go on for session_grace_s
+  OFFLINE, STARTING, START_FAILED  it refuses connections, and has cut every session
+AWS says of ONLINE alone that a server accepts jobs, so a failed transition opens nothing.
 
 settings (as arguments: --set stop_s=20 --set stop_when_offline=strict):
 {settings}

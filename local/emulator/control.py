@@ -22,6 +22,7 @@ GET   /_emulator/servers               each server's true state
 GET   /_emulator/servers/ID            its true state, the states before, its settings
 PATCH /_emulator/servers/ID/settings   settings for it alone; null is as for all
 POST  /_emulator/servers/ID/state      {"state": "STOP_FAILED"}: be in it at once
+GET   /_emulator/endpoints             each server's SFTP endpoint: its URL, folder, sessions
 GET   /_emulator/calls?after=N         the API calls made, from number N + 1 (N: 0)
 """
 
@@ -55,6 +56,8 @@ def _result(service: Service, method: str, target: str, body: bytes) -> Any:
         case "POST", ["servers", server_id, "state"]:
             service.put(server_id, _state(_object(body)))
             result = _server(service, server_id)
+        case "GET", ["endpoints"]:
+            result = service.endpoints.listed() if service.endpoints else {}
         case "GET", ["calls"]:
             result = [asdict(call) for call in service.calls(_after(address.query))]
         case _:

@@ -56,6 +56,10 @@ class Timeline:
         """Tell the state at a time."""
         return next(state for since, state in reversed(self._changes) if since <= time)
 
+    def next_after(self, time: float) -> float | None:
+        """Tell when the state changes next, if that lies ahead."""
+        return min((since for since, _ in self._changes if since > time), default=None)
+
     def until(self, time: float) -> list[tuple[float, State]]:
         """List the changes that have happened by then."""
         return [change for change in self._changes if change[0] <= time]

@@ -1,6 +1,6 @@
 """botocore's model of the Transfer API: what a request may be, and what an answer holds.
 
-The only place that reads the model. Must not know what any operation does.
+The only place that reads it, and the partitions beside it. Must not know what any operation does.
 """
 
 import json
@@ -17,6 +17,8 @@ SERVICE = ServiceModel(_DEFINITION, "transfer")
 TARGET_PREFIX: str = SERVICE.metadata["targetPrefix"]
 OPERATIONS = frozenset(SERVICE.operation_names)
 ERRORS = frozenset(shape.name for shape in SERVICE.error_shapes)
+
+_PARTITIONS = Loader().load_data("partitions")["partitions"]
 
 _TYPES: dict[str, Any] = {
     "string": (str,),
@@ -82,6 +84,21 @@ def response(operation: str, value: dict[str, Any]) -> bytes:
     return json.dumps(shaped(shape, value)).encode() if shape else b""
 
 
+def loggable(operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Give a request as it may be shown to anybody: without secrets and keys."""
+    if not _conceals(operation):
+        return given
+    shown: dict[str, Any] = _loggable(SERVICE.operation_model(operation).input_shape, given)
+    return shown
+
+
+@cache
+def partition(region: str) -> str:
+    """Tell the partition of a region, the first word of whose ARNs but one it is."""
+    fitting = (each["id"] for each in _PARTITIONS if re.match(each["regionRegex"], region))
+    return next(fitting, "aws")
+
+
 def limit(shape_name: str) -> int:
     """Tell the most that a shape of the model allows."""
     most: int = _DEFINITION["shapes"][shape_name]["max"]
@@ -98,6 +115,31 @@ def shaped(shape: Any, value: Any) -> Any:
         }
     if shape.type_name == "list":
         return [shaped(shape.member, item) for item in value]
+    return value
+
+
+@cache
+def _conceals(operation: str) -> bool:
+    shapes = [SERVICE.operation_model(operation).input_shape]
+    for shape in shapes:
+        if _is_concealed(shape):
+            return True
+        shapes += getattr(shape, "members", {}).values()
+        shapes += [shape.member] if shape.type_name == "list" else []
+    return False
+
+
+def _is_concealed(shape: Any) -> bool:
+    return shape.name == "SshPublicKeyBody" or bool(shape.metadata.get("sensitive"))
+
+
+def _loggable(shape: Any, value: Any) -> Any:
+    if _is_concealed(shape):
+        return "(not logged)"
+    if shape.type_name == "structure":
+        return {name: _loggable(shape.members[name], each) for name, each in value.items()}
+    if shape.type_name == "list":
+        return [_loggable(shape.member, each) for each in value]
     return value
 
 

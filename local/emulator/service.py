@@ -6,19 +6,19 @@ Must not know HTTP beyond a status and a body: the wire is another module's.
 import json
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from threading import Lock
 from typing import Any
 
 from local.emulator import model
+from local.emulator.calls import CallLog, LoggedCall
 from local.emulator.faults import Bucket, next_fault
 from local.emulator.lifecycle import State, Timeline
-from local.emulator.operations import OPERATIONS, Call, Server, World
+from local.emulator.operations import CHANGE_SERVERS, OPERATIONS
+from local.emulator.served import Endpoints, Served
 from local.emulator.settings import ServerSettings, Settings, checked
-
-CALLS_KEPT = 100_000
+from local.emulator.world import Call, Server, World
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,14 @@ class Answer:
     wire: str | None = None
 
 
-@dataclass(frozen=True)
-class LoggedCall:
-    """A call that was made: `error` is a code, `wire` what happened instead of an answer."""
-
-    number: int
-    at_s: float
-    region: str
-    operation: str
-    request: dict[str, Any]
-    carried_out: bool
-    status: int
-    error: str | None
-    wire: str | None
-
-
 class Service:
     """The Transfer API in memory. Several threads may use it at once.
 
     `now` is the only clock: states, lags and tokens are computed from it when they are asked for.
+    `endpoints`, if there are any, hear of each change to a server before whoever made it goes on.
     """
+
+    endpoints: Endpoints | None = None
 
     def __init__(self, now: Callable[[], float] = time.monotonic, **settings: Any) -> None:
         self._now = now
@@ -59,8 +47,7 @@ class Service:
         self._lock = Lock()
         self._world = World(Settings())
         self._bucket: Bucket | None = None
-        self._calls: deque[LoggedCall] = deque(maxlen=CALLS_KEPT)
-        self._count = 0
+        self._calls = CallLog()
         self.set(**settings)
 
     @property
@@ -103,6 +90,29 @@ class Service:
         """Put a server into a state, as if it had always been in it: reads see it at once."""
         with self._lock:
             self._server(server_id).timeline = Timeline(State(state))
+        self._tell(server_id)
+
+    def served(self, server_id: str) -> Served | None:
+        """Give what an endpoint needs to know of a server; None where there is no such server."""
+        with self._lock:
+            server = self._world.servers.get(server_id)
+            if server is None:
+                return None
+            now = self._now()
+            change = server.timeline.next_after(now)
+            return Served(
+                state=server.timeline.at(now),
+                next_change_s=None if change is None else change - now,
+                properties=server.properties,
+                users={name: user.properties for name, user in server.users.items()},
+                session_grace_s=self._world.settings_of(server_id).session_grace_s,
+            )
+
+    def identify(self, server_id: str, fingerprint: str) -> None:
+        """Have a server described with the fingerprint of the key that its endpoint shows."""
+        with self._lock:
+            if server := self._world.servers.get(server_id):
+                server.properties = server.properties | {"HostKeyFingerprint": fingerprint}
 
     def states(self) -> dict[str, State]:
         """Give each server's true state; a read over the API may lag behind it."""
@@ -118,9 +128,7 @@ class Service:
     def calls(self, after: int = 0) -> list[LoggedCall]:
         """List the calls made, oldest first, from the one numbered after + 1."""
         with self._lock:
-            first = self._count - len(self._calls)
-            skipped = max(after - first, 0)
-            return [self._calls[index] for index in range(skipped, len(self._calls))]
+            return self._calls.after(after)
 
     def answer(self, target: str, body: bytes, region: str) -> Answer:
         """Answer a call: `target` is the X-Amz-Target header."""
@@ -128,12 +136,16 @@ class Service:
         if prefix != model.TARGET_PREFIX or operation not in model.OPERATIONS:
             return _failed(model.error("UnknownOperationException", f"No operation {target!r}"))
         with self._lock:
-            return self._answer(operation, body, region)
+            answer, changed = self._answer(operation, body, region)
+        if changed:
+            self._tell(changed)
+        return answer
 
-    def _answer(self, operation: str, body: bytes, region: str) -> Answer:
+    def _answer(self, operation: str, body: bytes, region: str) -> tuple[Answer, str | None]:
         now = self._now()
         fault = None
         carried_out = False
+        changed = None
         request: dict[str, Any] = {}
         try:
             carry_out = _operation(operation)
@@ -144,8 +156,11 @@ class Service:
             result = b""
             if fault is None or fault.carried_out or not (fault.error or fault.wire):
                 call = Call(self._world, region, request, now, self._since_1970_s + now)
-                result = model.response(operation, carry_out(call))
+                outcome = carry_out(call)
                 carried_out = True
+                if operation in CHANGE_SERVERS:
+                    changed = (request | outcome)["ServerId"]
+                result = model.response(operation, outcome)
             if fault and fault.error:
                 raise model.error(
                     fault.error,
@@ -160,10 +175,22 @@ class Service:
             answer = _failed(error)
         if fault:
             answer = replace(answer, delay_s=fault.delay_s, wire=fault.wire)
-        self._count += 1
-        made = (self._count, now, region, operation, request, carried_out)
-        self._calls.append(LoggedCall(*made, answer.status, answer.error, answer.wire))
-        return answer
+        self._calls.add(
+            at_s=now,
+            region=region,
+            operation=operation,
+            request=model.loggable(operation, request),
+            carried_out=carried_out,
+            status=answer.status,
+            error=answer.error,
+            wire=answer.wire,
+        )
+        return answer, changed
+
+    def _tell(self, server_id: str) -> None:
+        # Not under the lock: endpoints ask back.
+        if self.endpoints:
+            self.endpoints.changed(server_id)
 
     def _throttle(self, now: float) -> None:
         wait_s = self._bucket.wait_s(now) if self._bucket else 0

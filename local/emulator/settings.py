@@ -84,6 +84,12 @@ class ServerSettings:
     start_failures: int = _setting(0, _COUNT, "the next so many starts end in START_FAILED")
     stop_failures: int = _setting(0, _COUNT, "the next so many stops end in STOP_FAILED")
     read_lag_s: float = _setting(0.0, _SECONDS, "reads show the state of this long ago")
+    endpoint_ready_s: float = _setting(
+        0.0, _SECONDS, "in a VPC, commands and updates get ConflictException so long after ONLINE"
+    )
+    session_grace_s: float = _setting(
+        30.0, _SECONDS, "when STOPPING, sessions may go on so long, not beyond OFFLINE; 0 cuts them"
+    )
     stop_when_offline: str = _setting(
         "lenient", _LENIENCY, "StopServer when OFFLINE: no effect, or refused"
     )

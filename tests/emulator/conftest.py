@@ -1,15 +1,19 @@
 """An emulator on a clock of the test's, and boto3 clients for it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
-from local.emulator import Emulator
+from local.emulator import Emulator, SftpEndpoints
+from tests.emulator.process import Start, starting
 from tests.emulator.raw import Wire
-from tests.lab import REGION, Clock
+from tests.emulator.sftp_lab import Account
+from tests.fakes.account import REGION
+from tests.fakes.clock import Clock
 
 
 @pytest.fixture
@@ -66,3 +70,18 @@ def wire(emulator: Emulator) -> Iterator[Wire]:
     wire = Wire(emulator.url)
     yield wire
     wire.close()
+
+
+@pytest.fixture
+def account(emulator: Emulator, transfer: Any, clock: Clock, tmp_path: Path) -> Iterator[Account]:
+    """Give servers with SFTP endpoints; there is one with the user alice."""
+    with SftpEndpoints(emulator, files=tmp_path / "files") as endpoints:
+        account = Account(emulator, endpoints, transfer, clock)
+        account.create()
+        yield account
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with starting(tmp_path) as start:
+        yield start

@@ -4,7 +4,7 @@ import json
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
-from tests.lab import REGION
+from tests.fakes.account import REGION
 
 AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/transfer/aws4_request"
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local.emulator import Emulator, Fault, State
 from tests.emulator.raw import Wire
-from tests.lab import Clock
+from tests.fakes.clock import Clock
 
 DESCRIBE = {"operation": "DescribeServer", "error": "InternalServiceError"}
 

@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local.emulator import Emulator, State
 from tests.emulator.raw import Wire
-from tests.lab import NO_SERVER, Clock
+from tests.fakes.account import NO_SERVER
+from tests.fakes.clock import Clock
 
 # Command, state in which it is given, then what lenient and strict settings make of it:
 # the states that follow, or None where the command is refused.
@@ -284,35 +285,6 @@ def test_boto3_s_waiters_end_as_the_transition_does(
         transfer.get_waiter(waiter).wait(**waiting)
     assert emulator.states()[server_id] == end
     assert clock.now() - began_s == 150
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"EndpointType": "VPC"},
-        {"EndpointDetails": {"AddressAllocationIds": ["eipalloc-1"]}},
-    ],
-)
-def test_an_endpoint_changes_its_address_only_when_offline(
-    transfer: Any, server_id: str, changes: dict[str, Any]
-) -> None:
-    with pytest.raises(transfer.exceptions.InvalidRequestException, match="OFFLINE"):
-        transfer.update_server(ServerId=server_id, **changes)
-    transfer.stop_server(ServerId=server_id)
-    assert transfer.update_server(ServerId=server_id, **changes)["ServerId"] == server_id
-    transfer.start_server(ServerId=server_id)
-    transfer.update_server(ServerId=server_id, **changes)
-    assert changes.items() <= transfer.describe_server(ServerId=server_id)["Server"].items()
-
-
-def test_an_update_of_anything_else_is_taken_online_and_changes_no_more(
-    transfer: Any, server_id: str
-) -> None:
-    before = transfer.describe_server(ServerId=server_id)["Server"]
-    changes = {"PreAuthenticationLoginBanner": "Welcome", "EndpointDetails": {"VpcId": "vpc-1"}}
-    transfer.update_server(ServerId=server_id, **changes)
-    after = transfer.describe_server(ServerId=server_id)["Server"]
-    assert after == before | changes
 
 
 @pytest.mark.parametrize("before", list(State))

@@ -2,11 +2,8 @@
 
 import signal
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import active_count
 from typing import Any
@@ -14,38 +11,8 @@ from typing import Any
 import pytest
 
 from local.emulator import Emulator
+from tests.emulator.process import Start, url_of
 from tests.emulator.raw import Wire
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start emulators in an empty folder of their own."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "local.emulator", *arguments],
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(Path.cwd()), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def url_of(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout
-    return process.stdout.readline().strip()
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
@@ -55,7 +22,7 @@ def test_its_first_line_is_its_url_and_a_signal_ends_it_cleanly(
     process = start("--port", "0")
     url = url_of(process)
     wire = Wire(url)
-    assert wire.call("CreateServer", {}).status == 200
+    assert wire.call("CreateServer", {"Protocols": ["AS2"], "EndpointType": "VPC"}).status == 200
     process.send_signal(end)
     assert process.communicate(timeout=10) == ("", "")
     assert process.returncode == 0

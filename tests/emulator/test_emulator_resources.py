@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from local.emulator import Emulator
 from tests.emulator.raw import Wire
-from tests.lab import NO_SERVER, REGION, Clock
+from tests.fakes.account import NO_SERVER, REGION
+from tests.fakes.clock import Clock
 
 ROLE = "arn:aws:iam::000000000000:role/sftp"
 
@@ -32,6 +33,28 @@ def test_an_id_and_an_arn_look_like_the_real_ones(
     transfer.create_user(ServerId=server_id, UserName="alice", Role=ROLE)
     user = transfer.describe_user(ServerId=server_id, UserName="alice")["User"]
     assert user["Arn"] == f"arn:aws:transfer:ap-southeast-2:123456789012:user/{server_id}/alice"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-west-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("moon-north-1", "aws"),
+    ],
+)
+def test_an_arn_is_of_the_partition_of_its_region(
+    connect: Callable[..., Any], region: str, partition: str
+) -> None:
+    transfer = connect(region_name=region)
+    server_id = transfer.create_server()["ServerId"]
+    arn = transfer.describe_server(ServerId=server_id)["Server"]["Arn"]
+    assert arn == f"arn:{partition}:transfer:{region}:000000000000:server/{server_id}"
+    transfer.create_user(ServerId=server_id, UserName="alice", Role=ROLE)
+    user = transfer.describe_user(ServerId=server_id, UserName="alice")["User"]
+    assert user["Arn"].startswith(f"arn:{partition}:transfer:{region}:")
 
 
 def test_a_call_that_is_not_signed_is_of_the_default_region(wire: Wire, transfer: Any) -> None:
@@ -172,11 +195,6 @@ def test_an_arn_of_nothing_here_is_refused(transfer: Any, server_id: str, arn: s
     # The model lists no ResourceNotFoundException for it.
     with pytest.raises(transfer.exceptions.InvalidRequestException):
         transfer.list_tags_for_resource(Arn=arn)
-
-
-def test_a_new_server_s_elastic_addresses_come_later(transfer: Any) -> None:
-    with pytest.raises(transfer.exceptions.InvalidRequestException, match="AddressAllocationIds"):
-        transfer.create_server(EndpointDetails={"AddressAllocationIds": ["eipalloc-1"]})
 
 
 @dataclass

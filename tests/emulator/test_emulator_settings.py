@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from local.emulator import Emulator, Fault, Settings, SettingsError, State, Throttle
 from tests.emulator.raw import Wire
-from tests.lab import NO_SERVER, Clock
+from tests.fakes.account import NO_SERVER
+from tests.fakes.clock import Clock
 
 EVERYTHING: dict[str, Any] = {
     "start_s": 1,
@@ -17,6 +18,8 @@ EVERYTHING: dict[str, Any] = {
     "start_failures": 3,
     "stop_failures": 4,
     "read_lag_s": 5,
+    "endpoint_ready_s": 5.25,
+    "session_grace_s": 5.5,
     "stop_when_offline": "strict",
     "command_in_transition": "strict",
     "command_after_failure": "strict",

@@ -33,7 +33,7 @@ def test_the_attributes_reach_the_template(world: World) -> None:
 
 
 def test_an_event_that_cannot_be_handled_ends_in_the_queue(engine: Engine) -> None:
-    function, queue = (_resource(engine, name) for name in ("Provider", "Unhandled"))
+    function, queue = (provider.deployed(engine, name) for name in ("Provider", "Unhandled"))
     event = {"RequestType": "Nonsense"}
     engine.client("lambda").invoke(
         FunctionName=function, InvocationType="Event", Payload=json.dumps(event)
@@ -43,15 +43,8 @@ def test_an_event_that_cannot_be_handled_ends_in_the_queue(engine: Engine) -> No
     assert "no custom-resource request" in message["responsePayload"]["errorMessage"]
 
 
-def _resource(engine: Engine, logical_id: str) -> str:
-    found = engine.client("cloudformation").describe_stack_resource(
-        StackName=provider.STACK, LogicalResourceId=logical_id
-    )
-    return str(found["StackResourceDetail"]["PhysicalResourceId"])
-
-
 def _received(engine: Engine, queue: str) -> dict[str, Any]:
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 120
     while time.monotonic() < give_up:
         answer = engine.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1)
         for message in answer.get("Messages", []):

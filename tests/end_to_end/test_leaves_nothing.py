@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which("ps") is None, reason="ps lists the
 
 COMMAND = [sys.executable, "-m", "local.walk"]
 # As if set-up were done: it must not touch the environment that runs this test.
-MAKE = ["make", "--assume-old=.venv/.ready", "run"]
+MAKE = ["make", "--assume-old=.venv/.ready-run", "run"]
 
 
 @dataclass(frozen=True)

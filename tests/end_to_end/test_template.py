@@ -76,3 +76,10 @@ def test_what_is_packed_is_what_the_tests_run_with() -> None:
     pinned = (ROOT / "requirements-dev.txt").read_text().lower().replace("_", "-").splitlines()
     packed = (ROOT / "handler" / "requirements.txt").read_text().lower().splitlines()
     assert [line for line in packed if not line.startswith("#") and line not in pinned] == []
+
+
+def test_make_run_installs_what_the_tests_run_with() -> None:
+    dev = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    run = (ROOT / "requirements-run.txt").read_text().splitlines()
+    assert len(run) > 1
+    assert [line for line in run[1:] if line not in dev] == []

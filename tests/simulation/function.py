@@ -6,43 +6,41 @@ one is tried again after one and two minutes, then its event goes to the dead-le
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from crhelper import resource_helper
 from greenlet import getcurrent
 
-from handler.aws import Aws
 from handler.cloudformation import Provider
-from handler.machine import State, Step
 from tests.simulation.clock import Task
-from tests.simulation.transfer import ACCOUNT, REGION, Command, Server
+from tests.simulation.registry import TABLE
+from tests.simulation.template import FUNCTION_ARN
+from tests.simulation.transfer import Command, Server
+from transfer_server_state.aws.client import Aws
+from transfer_server_state.machine import State, Step
 
 if TYPE_CHECKING:
-    from tests.simulation.cloudformation import Request
+    from tests.simulation.stack import Request
     from tests.simulation.world import World
 
-ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:provider"
 TIMEOUT_S = 900
 _RETRIES_AFTER_S = (60, 120)
+_DAY_S = 86400
 
 
 @dataclass(eq=False)
 class Delivery:
-    """An event in Lambda's queue; `parent` is the invocation that sent it, if one did.
-
-    The rest is what the request had seen and done by then.
-    """
+    """An event in Lambda's queue; `parent` is the invocation that sent it, if one did."""
 
     request: "Request"
     payload: str
     parent: "Invocation | None" = None
-    reads: tuple[tuple[float, Server, State], ...] = ()
-    given: tuple[Step, ...] = ()
-    commands: tuple[Command, ...] = ()
 
 
 @dataclass(eq=False)
@@ -57,45 +55,23 @@ class Invocation:
     ended_s: float = float("inf")
     ending: str = ""
     reads: list[tuple[float, Server, State]] = field(default_factory=list)
-    given: list[Step] = field(default_factory=list)
+    given: list[tuple[float, Server, Step]] = field(default_factory=list)
     # Those of them that reached AWS.
     commands: list[Command] = field(default_factory=list)
-    answers: list[tuple[float, bytes]] = field(default_factory=list)
+    answers: list[tuple[float, bytes, dict[str, Any]]] = field(default_factory=list)
+    # When each call failed, of which service and how; and each PUT.
+    failures: list[tuple[float, str, str]] = field(default_factory=list)
     puts_failed: list[float] = field(default_factory=list)
-    # When a call failed, or ended to which nothing answered for long.
-    failures: list[float] = field(default_factory=list)
     acknowledged: bool = False
-    # When it could read its stack for the first time.
-    stack_read_s: float = float("inf")
-    # Calls for the stack that failed in a row, and whether that left a question without answer.
-    stack_failures: int = 0
-    stack_unread: bool = False
-    told_gone: bool = False
     handed_over: bool = False
 
-    def line(self) -> "list[Invocation]":
-        """Return it and those that it continues, the eldest first."""
-        parent = self.delivery.parent
-        return [*(parent.line() if parent else ()), self]
-
-    def all_reads(self) -> "list[tuple[float, Server, State]]":
-        """Return what it read, after what those had read that it continues."""
-        return [*self.delivery.reads, *self.reads]
-
-    def all_given(self) -> list[Step]:
-        """Return the commands that it gave, after theirs."""
-        return [*self.delivery.given, *self.given]
-
-    def all_commands(self) -> list[Command]:
-        """Return those that reached AWS."""
-        return [*self.delivery.commands, *self.commands]
-
-    def memory(self) -> Delivery | None:
-        """Return the first delivery in its line that knows what was found, if there is one."""
-        return next((i.delivery for i in self.line() if i.delivery.reads), None)
+    @property
+    def request(self) -> "Request":
+        """Return the request that it is about."""
+        return self.delivery.request
 
     def __str__(self) -> str:
-        return f"{self.delivery.request} i{self.number}"
+        return f"{self.request} i{self.number}"
 
 
 class _Timer:
@@ -106,7 +82,7 @@ class _Timer:
 
     def start(self) -> None:
         invocation = getcurrent().owner
-        clock = invocation.delivery.request.world.clock
+        clock = invocation.request.world.clock
 
         def fire() -> None:
             if not self._cancelled:
@@ -119,14 +95,11 @@ class _Timer:
 
 
 @contextmanager
-def virtual_timers() -> Iterator[None]:
-    """Let crhelper's own timer keep virtual time."""
-    real = resource_helper.threading
-    resource_helper.threading = SimpleNamespace(Timer=_Timer)
-    try:
+def runtime() -> Iterator[None]:
+    """Let the function's environment be there, and crhelper's own timer keep virtual time."""
+    threading = patch.object(resource_helper, "threading", SimpleNamespace(Timer=_Timer))
+    with threading, patch.dict(os.environ, REGISTRY_TABLE=TABLE):
         yield
-    finally:
-        resource_helper.threading = real
 
 
 @dataclass
@@ -136,7 +109,7 @@ class _Context:
     now: Callable[[], float]
     until_s: float
     aws_request_id: str
-    invoked_function_arn: str = ARN
+    invoked_function_arn: str = FUNCTION_ARN
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self.until_s - self.now()) * 1000))
@@ -153,23 +126,28 @@ class Function:
         self.dead_letters: list[Delivery] = []
 
     def invoke(self, FunctionName: str, InvocationType: str, Payload: str) -> dict[str, Any]:
-        assert (FunctionName, InvocationType) == (ARN, "Event")
+        """Take an event that the function sends to itself."""
         invocation = getcurrent().owner
+        if (FunctionName, InvocationType) != (FUNCTION_ARN, "Event"):
+            self._world.oddities.append((3, f"{invocation} invokes {FunctionName}"))
 
         def accept() -> None:
             self._world.note(invocation, "hands over to a new invocation")
-            seen = (invocation.all_reads(), invocation.all_given(), invocation.all_commands())
-            self.deliver(
-                Delivery(invocation.delivery.request, Payload, invocation, *map(tuple, seen))
-            )
+            if json.loads(Payload) != invocation.request.event:
+                self._world.oddities.append((3, f"{invocation} hands over another event"))
+            self.deliver(Delivery(invocation.request, Payload, invocation))
 
         self._world.network.call("lambda", "Invoke", accept)
         invocation.handed_over = True
         return {"StatusCode": 202}
 
     def deliver(self, delivery: Delivery) -> None:
-        """Take an event: it is delivered soon, late or more than once."""
+        """Take an event: it is delivered soon, late, more than once, or not at all."""
         world, rng = self._world, self._world.rng
+        if rng.random() < world.knobs.lost:
+            world.fault("lambda lost")
+            self._bury(delivery)
+            return
         after_s = [rng.uniform(0.05, 0.5)]
         if rng.random() < world.knobs.delay:
             world.fault("lambda late")
@@ -179,6 +157,16 @@ class Function:
             after_s.append(world.log_uniform(0.1, 1200))
         for seconds in after_s:
             self._schedule(delivery, 0, seconds)
+
+    def _bury(self, delivery: Delivery) -> None:
+        """Put an event into the dead-letter queue, from where people send it again days later."""
+        world = self._world
+        world.note(delivery.request, "goes to the dead-letter queue")
+        self.dead_letters.append(delivery)
+        if world.rng.random() < world.knobs.redriven:
+            world.fault("dead letter redriven")
+            after_s = world.log_uniform(60, 13 * _DAY_S)
+            self._schedule(delivery, len(_RETRIES_AFTER_S), after_s)
 
     def _schedule(self, delivery: Delivery, attempt: int, after_s: float) -> None:
         clock = self._world.clock
@@ -214,10 +202,7 @@ class Function:
     def _cold(self) -> Provider:
         world = self._world
         return self._provider(
-            aws=Aws(client=world.clients.__getitem__),
-            put=world.store.put,
-            now=world.clock.now,
-            sleep=world.clock.sleep,
+            aws=Aws(client=world.clients.__getitem__), put=world.store.put, clock=world.clock
         )
 
     def _kill(self, invocation: Invocation) -> None:
@@ -239,5 +224,4 @@ class Function:
             after_s = _RETRIES_AFTER_S[invocation.attempt] + self._world.rng.uniform(0, 5)
             self._schedule(invocation.delivery, invocation.attempt + 1, after_s)
         else:
-            self._world.note(invocation, "goes to the dead-letter queue")
-            self.dead_letters.append(invocation.delivery)
+            self._bury(invocation.delivery)

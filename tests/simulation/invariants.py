@@ -3,42 +3,65 @@
 Each invariant is a function from a finished World to readable violations.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Any
 
-from handler import identity
-from handler.machine import STABLE, UNDER_WAY, State, Step
-from handler.pursuit import LATE_S
-from handler.reconcile import PUT_OFF_S, READ_LAG_S
 from tests.simulation import limits
-from tests.simulation.cloudformation import Operation, Request
+from tests.simulation.deployment import Operation
 from tests.simulation.function import Invocation
+from tests.simulation.stack import NEVER_S, Request
 from tests.simulation.transfer import Command, Server
 from tests.simulation.world import World
+from transfer_server_state.identity import Identity
+from transfer_server_state.machine import STABLE, State, Step
+from transfer_server_state.outcome import STANDS, Outcome
+from transfer_server_state.progress import LEAVES_WITHIN_S, READ_LAG_S
 
+_UNDER_WAY = {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}
 TARGET = {Step.START: State.ONLINE, Step.STOP: State.OFFLINE}
-# How long ago the handler may have asked the stack before its command.
-_CHECKED_WITHIN_S = LATE_S + 2 * READ_LAG_S
-_REASON = re.compile(
-    r"(?P<server>s-\w+) is (?P<last>[A-Z_]+|in an unknown state)(, wanted (?P<wanted>\w+))?"
-    r"(, after (?P<command>\w+))?, \d+ s(: .+?)?\.( .+)?",
-    re.DOTALL,
-)
+# How long a command that AWS puts off may go by what was seen before it.
+_GOES_BY_A_LOOK_S = 60 + LEAVES_WITHIN_S + READ_LAG_S + 20
+_SAID_ONCE = ("Status", "PhysicalResourceId", "Data")
+# What of a Reason is looked at.
+_FIELDS = {
+    "server": r"(?P<server>s-\w+)",
+    "is_so": r"(is (?P<last>[A-Z_]+)|was not seen)",
+    "wanted": r"(, wanted (?P<wanted>\w+))?",
+    "after": r"(, after (?P<command>\w+))?",
+    "waited": r"\d+ s",
+    "owner": r"(?P<owner>\S+)",
+    "mine": r"\S+",
+    "problem": r".+",
+}
+
+
+def _said(outcome: Outcome) -> re.Pattern[str]:
+    stands = re.escape(STANDS[outcome])
+    stands = re.sub(r"\\\{(\w+)\\\}", lambda field: _FIELDS[field[1]], stands)
+    return re.compile(rf"{stands}(: .+?)?\.( .+)?", re.DOTALL)
+
+
+_SAID = {outcome: _said(outcome) for outcome in Outcome}
+
+
+def says(answer: dict[str, Any], *outcomes: Outcome) -> re.Match[str] | None:
+    """Return how an answer's Reason says that a request ended so, if it does."""
+    matches = (_SAID[outcome].fullmatch(answer["Reason"]) for outcome in outcomes)
+    return next((match for match in matches if match), None)
 
 
 def answered_in_time(world: World) -> Iterator[str]:
     """1. Every request that CloudFormation waits for is answered before its timeout."""
     exempt = (
         limits.lambda_came_late,
-        limits.store_was_away,
-        limits.timeout_is_short,
+        limits.no_time_was_left,
         limits.sending_is_unknown,
     )
     for request in world.requests:
-        lost = limits.is_dead_letter(world, request) or any(limit(request) for limit in exempt)
-        if request.over == "timed out" and not lost:
+        if request.over == "timed out" and not any(limit(request) for limit in exempt):
             yield f"{request} was not answered within {request.spec.timeout_s} s"
 
 
@@ -47,97 +70,179 @@ def true_answers(world: World) -> Iterator[str]:
 
     FAILED only with a Reason that is true, and names the server and its last observed state.
     """
-    for request, invocation, answer in _answers(world):
-        succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
-        reason, server = answer["Reason"], request.spec.server
-        if request.spec.flaw:
-            if succeeded != releases:
-                yield f"{invocation} answers {answer} to what is no declaration"
-            continue
-        states = [state for _, read, state in invocation.all_reads() if read is server]
-        last = states[-1] if states else None
-        if succeeded and not releases and last is not request.wanted:
-            yield f"{invocation} answers SUCCESS, and saw {server} last as {last}"
-        told = _REASON.fullmatch(reason)
-        if told is None:
-            if not (succeeded and releases):
-                yield f"{invocation} gives a Reason that tells nothing: {reason}"
-            continue
-        if told["server"] != server.server_id:
-            yield f"{invocation} names another server: {reason}"
-        if told["last"] != (last or "in an unknown state"):
-            yield f"{invocation} saw {last} last, and tells: {reason}"
-        if told["command"] and Step(told["command"]) not in invocation.all_given():
-            yield f"{invocation} gave {invocation.all_given()}, and tells: {reason}"
-        if not succeeded and not told["wanted"] and "took its own" not in reason:
-            yield f"{invocation} fails without what was wanted: {reason}"
+    for request in world.requests:
+        told: list[dict[str, Any]] = []
+        for at_s, invocation, answer in answers(request):
+            if answer not in told:
+                told.append(answer)
+                for problem in _untrue(world, request, invocation, answer, at_s):
+                    yield f"{invocation} {problem}: {answer['Reason']}"
+
+
+def _untrue(
+    world: World, request: Request, invocation: Invocation, answer: dict[str, Any], at_s: float
+) -> Iterator[str]:
+    succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
+    if "expected a whole number" in answer["Reason"] or (request.spec.flaw and not releases):
+        if succeeded:
+            yield "takes what is no declaration"
+        return
+    for outcome, is_true in _endings(world, request, at_s).items():
+        if said := says(answer, outcome):
+            if not is_true(said):
+                yield f"is not {outcome}"
+            if succeeded and not releases and not _is_left(answer):
+                yield "succeeds"
+            return
+    yield from _untrue_sight(request, invocation, answer, at_s)
+
+
+def _endings(
+    world: World, request: Request, at_s: float
+) -> dict[Outcome, Callable[[re.Match[str]], bool]]:
+    """Return when it is true that a request ended so, without a word on the server's state."""
+    server, releases = request.spec.server, request.kind == "Delete"
+    touching = [r for r in world.requests if _touches(r, server)]
+    return {
+        Outcome.RETAINED: lambda _: releases or request.operation.rolls_back,
+        Outcome.UNKNOWN: lambda _: releases,
+        Outcome.GONE: lambda _: server.gone_s <= at_s or _is_told_gone(request),
+        Outcome.RIVAL: lambda said: any(_name(r) == said["owner"] for r in touching),
+        Outcome.SUPERSEDED: lambda _: any(r.sent_s >= request.sent_s - 1 for r in touching),
+        Outcome.EXPIRED: lambda _: at_s > request.due_s - 3,
+    }
+
+
+def _is_told_gone(request: Request) -> bool:
+    kinds = (kind for i in request.invocations for _, _, kind in i.failures)
+    return "ResourceNotFoundException" in kinds
+
+
+def _untrue_sight(
+    request: Request, invocation: Invocation, answer: dict[str, Any], at_s: float
+) -> Iterator[str]:
+    """Find out whether what was last seen is told as it was, and is what was wanted."""
+    succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
+    told = says(answer, Outcome.DONE if succeeded else Outcome.FAILED)
+    if told is None:
+        yield "tells nothing"
+        return
+    server = next((s for s in _servers(request) if s.server_id == told["server"]), None)
+    if server is None:
+        yield "names another server"
+        return
+    # It tells what it saw last itself, or what the registry knows of another delivery.
+    away, looked = limits.registry_was_away(request), _last(invocation, server, at_s) is not None
+    last = {_last(invocation, server, at_s)} | {
+        state
+        for i in request.invocations
+        for _, read, state in i.reads
+        if read is server and (away or i is not invocation)
+    }
+    if told["last"] not in last and not (told["last"] is None and not looked):
+        yield f"saw {last} last"
+    if succeeded and not releases and told["last"] != request.wanted:
+        yield "succeeds without what was wanted"
+    if not succeeded and not told["wanted"]:
+        yield "fails without what was wanted"
+    given = {step for i in request.invocations for _, _, step in i.given}
+    if told["command"] and told["command"] not in given and not _may_have_given(request):
+        yield f"gave {given}"
+
+
+def _may_have_given(request: Request) -> bool:
+    """Tell whether a command was written down, and whoever wrote it did not live to give it."""
+    return any(
+        i.ending == "killed" or any(service == "dynamodb" for _, service, _ in i.failures)
+        for i in request.invocations
+    )
+
+
+def _last(invocation: Invocation, server: Server, at_s: float) -> State | None:
+    states = [state for read_s, read, state in invocation.reads if read is server and read_s < at_s]
+    return states[-1] if states else None
+
+
+def _name(request: Request) -> str:
+    return f"{request.stack}/{request.logical_id}"
 
 
 def one_answer(world: World) -> Iterator[str]:
     """3. No two answers to one request contradict each other, and ids are verbatim.
 
-    Of deliveries that do not know of each other, CloudFormation reads the first answer only.
+    When it is over, a repeated delivery may also be told that nothing is done for it.
     """
     for request in world.requests:
-        answers = [*_answers(world, request)]
-        for _, invocation, answer in answers:
+        given = [*answers(request)]
+        for _, invocation, answer in given:
             for name in ("StackId", "RequestId", "LogicalResourceId"):
                 if answer[name] != request.event[name]:
                     yield f"{invocation} answers with {name} {answer[name]}"
-        for (_, one, first), (_, other, second) in pairwise(answers):
-            ids = {identity.parse(answer["PhysicalResourceId"]) for answer in (first, second)}
-            ids -= {None, identity.parse(request.given)}
-            if one is other and first != second:
-                yield f"{one} answers {first}, then {second}"
-            elif len(ids) > 1 and one.memory() and one.memory() is other.memory():
-                yield f"{one} and {other} answer two ids: {ids}"
+        for (_, _, first), (at_s, other, second) in pairwise(given):
+            if at_s > request.over_s and (
+                limits.sending_is_unknown(request) or limits.registry_was_away(request)
+            ):
+                continue
+            contradicts = any(first[name] != second[name] for name in _SAID_ONCE)
+            # Who was refused may find it free until its own undoing comes, or another there.
+            refused = says(first, Outcome.RIVAL) or says(second, Outcome.RIVAL)
+            passes = refused or _is_late(first) or _is_late(second) or _is_left(second)
+            if contradicts and not (passes and at_s > request.over_s):
+                yield f"{other} answers {second}, after {first}"
         for invocation in request.invocations:
             if invocation.handed_over and invocation.answers:
                 yield f"{invocation} hands over, and answers"
 
 
+def _is_late(answer: dict[str, Any]) -> bool:
+    """Tell whether an answer says that the request comes too late; a newer one knows the rest."""
+    return bool(says(answer, Outcome.SUPERSEDED, Outcome.EXPIRED))
+
+
 def stable_identity(world: World) -> Iterator[str]:
     """4. The PhysicalResourceId changes only when the server does."""
-    for request, invocation, answer in _answers(world):
-        answered, given = answer["PhysicalResourceId"], request.given
-        old, new = identity.parse(given), identity.parse(answered)
-        server_id = request.spec.server.server_id
-        if given and (request.kind == "Delete" or (old and old.server_id == server_id)):
-            if answered != given:
-                yield f"{invocation} changes the id {given} to {answered}"
-        elif answer["Status"] == "FAILED" and answered == (given or "not-created"):
-            if _has_commanded(invocation):
-                yield f"{invocation} gave a command, and answers the id {answered}"
-        elif new is None or new.server_id != server_id:
-            yield f"{invocation} answers the id {answered} for {server_id}"
+    for request in world.requests:
+        given, server_id = request.given, request.spec.server.server_id
+        old = Identity.parse(given)
+        for at_s, invocation, answer in answers(request):
+            answered = answer["PhysicalResourceId"]
+            new = Identity.parse(answered)
+            if given and (request.kind == "Delete" or (old and old.server_id == server_id)):
+                if answered != given:
+                    yield f"{invocation} changes the id {given} to {answered}"
+            elif answer["Status"] == "FAILED" and answered == (given or "not-created"):
+                refused = at_s > request.over_s and says(answer, Outcome.RIVAL)
+                excused = refused or _is_late(answer) or limits.registry_was_away(request)
+                if _has_commanded(request, at_s) and not excused:
+                    yield f"{invocation} gave a command, and answers the id {answered}"
+            elif (new is None or new.server_id != server_id) and not _is_left(answer):
+                yield f"{invocation} answers the id {answered} for {server_id}"
 
 
-def _has_commanded(invocation: Invocation) -> bool:
-    """Tell whether it did, or one that it continues, or an earlier attempt with its memory."""
-    delivery = invocation.delivery
-    earlier = (
-        i
-        for i in delivery.request.invocations
-        if delivery.parent and i.delivery is delivery and i.attempt < invocation.attempt
-    )
-    commands = [*invocation.all_commands(), *(c for i in earlier for c in i.commands)]
-    return any(command.accepted for command in commands)
+def _has_commanded(request: Request, before_s: float) -> bool:
+    server = request.spec.server
+    commands = (c for i in request.invocations for c in i.commands if c.at_s < before_s)
+    return any(command.accepted and command.server is server for command in commands)
+
+
+def _is_left(answer: dict[str, Any]) -> bool:
+    return bool(says(answer, Outcome.RETAINED, Outcome.UNKNOWN))
 
 
 def one_command(world: World) -> Iterator[str]:
     """5. At most one command a request, and none on a server that is there or under way.
 
-    A request that takes back its own command gives a second one, the opposite.
+    However the request is delivered, killed and continued.
     """
-    for invocation in world.function.invocations:
-        given = [command for command in invocation.all_commands() if command.accepted]
-        pairs = pairwise(given)
-        more = [two for two in pairs if not limits.undone_unseen(invocation, *two)]
-        takes_back = invocation.delivery.request.kind != "Delete" and len(more) == 1
-        if more and not (takes_back and more[0][0].step is not more[0][1].step):
-            yield f"{invocation} gives {[str(command.step) for command in given]}"
-        for command in invocation.commands:
+    for server in world.transfer.servers.values():
+        given: dict[Request, list[Command]] = {}
+        for invocation, command in server.commands:
             yield from _needless(invocation, command)
+            if command.accepted:
+                given.setdefault(invocation.request, []).append(command)
+        for request, commands in given.items():
+            if len(commands) > 1 and not limits.undone_unseen(commands):
+                yield f"{request} gives {[str(command.step) for command in commands]} to {server}"
 
 
 def _needless(invocation: Invocation, command: Command) -> Iterator[str]:
@@ -145,115 +250,174 @@ def _needless(invocation: Invocation, command: Command) -> Iterator[str]:
     if command.observed in (None, target, State.STARTING, State.STOPPING):
         yield f"{invocation} gives {command.step} to a server seen {command.observed}"
     found_for_s = command.at_s - command.found_since_s
-    if command.found in (target, UNDER_WAY[target]) and found_for_s > PUT_OFF_S + 2 * READ_LAG_S:
+    if command.found in (target, _UNDER_WAY[target]) and found_for_s > _GOES_BY_A_LOOK_S:
         yield f"{invocation} gives {command.step} to a server {command.found} for {found_for_s} s"
 
 
 def no_trace(world: World) -> Iterator[str]:
-    """6. After a rolled-back deployment that nobody else disturbed, servers are as they were."""
+    """6. After a rolled-back deployment that nobody else disturbed, servers are as they were.
+
+    Also where the rollback failed at first, and the stack was deleted then.
+    """
     for operation in world.operations:
-        if operation.ending.endswith("ROLLBACK_COMPLETE"):
-            for server in world.transfer.servers.values():
-                found = operation.found[server.server_id]
-                if not _is_as_found(server, found) and not _excused(world, operation, server):
-                    yield (
-                        f"{operation.stack} rolled back ({operation.kind}), and {server} is "
-                        f"{server.state}, found {found}"
-                    )
+        if not _undoes(operation):
+            continue
+        for server in world.transfer.servers.values():
+            found = operation.first().found[server.server_id]
+            state = server.state_at(operation.ended_s)
+            if state not in (found, STABLE[found]) and not _excused(world, operation, server):
+                yield (
+                    f"{operation.deployment}: {operation.ending} ({operation.kind}), and {server} "
+                    f"is {state}, found {found}"
+                )
 
 
-def _is_as_found(server: Server, found: State) -> bool:
-    return server.state in (found, STABLE[found])
+def _undoes(operation: Operation) -> bool:
+    deleted = operation.ending == "DELETE_COMPLETE"
+    undoes = operation.rolls_back or operation.goes_on
+    return operation.ending.endswith("ROLLBACK_COMPLETE") or bool(deleted and undoes)
 
 
 def _excused(world: World, operation: Operation, server: Server) -> bool:
-    mine = [r for r in operation.requests if _touches(r, server)]
-    others = (r for r in world.requests if r.operation is not operation and _touches(r, server))
-    since_s, found = operation.began_s, STABLE[operation.found[server.server_id]]
+    first, line = operation.first(), operation.line()
+    touching = [r for r in world.requests if r.sent_s < NEVER_S and _touches(r, server)]
+    mine = [r for r in touching if r.operation in line]
+    others = (
+        command
+        for invocation, command in server.commands
+        if invocation.request.deployment is not operation.deployment
+    )
     # A resource that had drifted is brought back to what it declared.
-    drifted = any(r.old and r.old.server is server and r.old.desired is not found for r in mine[:1])
-    unsent_back = any(r.kind == "Delete" and not r.succeeded for r in mine)
+    found = STABLE[first.found[server.server_id]]
+    declared = [spec for spec in first.before.values() if spec.server is server]
+    # What an earlier deletion still owes, a later one restores.
+    owing = (r for r in touching if r.sent_s <= operation.ended_s)
     return (
         not mine
-        or drifted
-        or unsent_back
-        or server.disturbed_s > since_s
-        or any(i.ended_s > since_s for r in others for i in r.invocations)
-        or limits.several_declare(mine)
-        or limits.found_behind_lag(server, since_s)
-        or any(_is_exempt(world, r) for r in mine)
+        or any(spec.desired is not found for spec in declared)
+        or any(at_s > first.began_s for at_s in server.disturbed)
+        or any(command.at_s > first.began_s for command in others)
+        or limits.found_behind_lag(server, first.began_s, mine)
+        or limits.several_declare(operation, server)
+        or limits.left_by_failed_update(operation, server)
+        or any(limits.could_not_undo(r) for r in owing)
+        or any(limits.nobody_can_tell(r) or limits.sending_is_unknown(r) for r in mine)
     )
 
 
-def _is_exempt(world: World, request: Request) -> bool:
-    return limits.is_dead_letter(world, request) or any(
-        limit(request)
-        for limit in (
-            limits.stack_was_unread,
-            limits.told_gone,
-            limits.killed_and_gone_on,
-            limits.outlived_by_stack,
-            limits.cancelled_while_answering,
-            limits.young_when_cancelled,
-            limits.came_when_over,
-            limits.found_twice,
-            limits.could_not_come_back,
-        )
-    )
+def _servers(request: Request) -> list[Server]:
+    return [spec.server for spec in (request.spec, request.old) if spec]
 
 
 def _touches(request: Request, server: Server) -> bool:
-    return any(spec and spec.server is server for spec in (request.spec, request.old))
+    return server in _servers(request)
 
 
 def deletable(world: World) -> Iterator[str]:
     """7. Delete never blocks a stack that could be deleted."""
-    for request, invocation, answer in _answers(world):
-        if request.kind != "Delete" or answer["Status"] == "SUCCESS" or answer != request.accepted:
-            continue
-        server, reads = request.spec.server, invocation.all_reads()
-        read_s, _, last = reads[-1] if reads else (0, server, None)
-        if request.wanted is None or not (
-            request.operation.rolls_back or request.spec.on_delete == "RESTORE"
-        ):
-            yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
-        elif read_s > server.gone_s + READ_LAG_S:
-            yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
-        elif last is request.wanted and read_s > reads[0][0] + READ_LAG_S:
-            yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
+    for request in world.requests:
+        for at_s, invocation, answer in answers(request):
+            if request.kind != "Delete" or answer["Status"] == "SUCCESS" or at_s > request.over_s:
+                continue
+            told = says(answer, Outcome.FAILED)
+            if not _owes(world, request):
+                yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
+            elif says(answer, Outcome.GONE):
+                yield f"{invocation} fails for a server that is gone: {answer['Reason']}"
+            elif told and told["last"] == told["wanted"] and not _had_to_doubt(request, answer):
+                yield f"{invocation} fails for a server that is as it was: {answer['Reason']}"
+
+
+def _had_to_doubt(request: Request, answer: dict[str, Any]) -> bool:
+    """Tell whether a look could not be believed yet when AWS refused, or the time was over."""
+    return ": transfer:" in answer["Reason"] or request.spec.timeout_s < limits.SHORT_S
+
+
+def _owes(world: World, request: Request) -> bool:
+    return bool(
+        request.operation.rolls_back
+        or request.operation.goes_on
+        or request.spec.on_delete == "RESTORE"
+        or Identity.parse(request.given) is None
+        or any(
+            r.kind == "Delete" and not r.succeeded
+            for r in world.requests[: request.number]
+            if (r.stack, r.key) == (request.stack, request.key)
+        )
+    )
 
 
 def newer_wins(world: World) -> Iterator[str]:
-    """8. A newer request is not undone by an older one's late continuation."""
+    """8. A newer request is not undone by an older one, nor what one stack has by another's.
+
+    When a newer request commanded or answered, nothing older is commanded any more.
+    """
     for server in world.transfer.servers.values():
+        acted = [(r, at_s) for r in world.requests if (at_s := _acted_s(r, server)) < NEVER_S]
         for invocation, command in server.commands:
-            request = invocation.delivery.request
-            if not command.accepted or limits.age_is_unknown(invocation):
-                continue
-            for newer in world.requests[request.number + 1 :]:
-                if _is_undone(newer, command, request) and not (
-                    limits.another_stack(request, newer)
-                    or limits.found_twice(request)
-                    or limits.phase_is_the_same(invocation, newer)
-                    or limits.deleted_meanwhile(invocation, command)
-                    or limits.rolls_back_again(invocation, command)
-                ):
-                    late_s = command.at_s - newer.sent_s
-                    yield f"{invocation} gives {command.step} {late_s:.0f} s after {newer}"
+            older = invocation.request
+            for newer, acted_s in acted:
+                if command.accepted and command.at_s > acted_s and _is_newer(newer, older):
+                    late_s = command.at_s - acted_s
+                    yield f"{invocation} gives {command.step} {late_s:.1f} s after {newer} acted"
+        for one, other in combinations(holds(world, server), 2):
+            came = one.request, other.request
+            # A rival that is tried again takes the row when it comes, not when it was sent.
+            if one.overlaps(other) and not limits.gave_its_row_away(
+                *came, before_s=other.request.over_s
+            ):
+                yield f"{server} is declared by {one} and {other} at once"
 
 
-def _is_undone(newer: Request, command: Command, older: Request) -> bool:
-    acts = newer.kind != "Delete" or any(i.reads for i in newer.invocations)
-    alike = newer.operation is older.operation or newer.kind == older.kind == "Delete"
-    sibling = alike and newer.logical_id != older.logical_id
-    return (
-        newer.spec.server is command.server
-        and newer.succeeded
-        and acts
-        and not (sibling and limits.several_declare([newer, older]))
-        and older.over_s <= newer.sent_s < command.at_s - _CHECKED_WITHIN_S
-        and newer.wanted is not TARGET[command.step]
-    )
+def _is_newer(newer: Request, older: Request) -> bool:
+    if limits.sending_is_unknown(newer, older) or newer.sent_s < older.sent_s:
+        return False
+    return int(newer.sent_s) > int(older.sent_s) or newer.kind == "Delete"
+
+
+def _acted_s(request: Request, server: Server) -> float:
+    """Return when a request first had an effect on a server: its command, or its word."""
+    if not _touches(request, server):
+        return NEVER_S
+    times = [c.at_s for i in request.invocations for c in i.commands if c.server is server]
+    looked = any(read is server for i in request.invocations for _, read, _ in i.reads)
+    if request.spec.server is server and request.succeeded and looked:
+        times.append(request.over_s)
+    return min(times, default=NEVER_S)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A time in which a resource has a server, as CloudFormation knows."""
+
+    request: Request
+    from_s: float
+    until_s: float
+
+    def overlaps(self, other: "Hold") -> bool:
+        """Tell whether two stacks that are not deployed as one have it at once."""
+        apart = self.request.deployment is not other.request.deployment
+        return apart and max(self.from_s, other.from_s) < min(self.until_s, other.until_s)
+
+    def __str__(self) -> str:
+        return f"{self.request}"
+
+
+def holds(world: World, server: Server) -> list[Hold]:
+    """Return when which resource had a server: since a SUCCESS, until another request for it."""
+    found = []
+    for request in world.requests:
+        if not request.succeeded or request.spec.server is not server or request.kind == "Delete":
+            continue
+        if request.accepted and _is_left(request.accepted):
+            # A rollback is refused nothing; another stack has the server.
+            continue
+        later = (
+            r.sent_s for r in world.requests[request.number + 1 :]
+            if (r.stack, r.key) == (request.stack, request.key)
+        )  # fmt: skip
+        found.append(Hold(request, request.over_s, min(later, default=NEVER_S)))
+    return found
 
 
 def no_secret(world: World) -> Iterator[str]:
@@ -262,56 +426,68 @@ def no_secret(world: World) -> Iterator[str]:
     The log is read as it is written: World.oddities.
     """
     for invocation in world.function.invocations:
-        for _, body in invocation.answers:
+        for _, body, _ in invocation.answers:
             if len(body) > 4096:
                 yield f"{invocation} answers with {len(body)} bytes"
 
 
 def declared_is_so(world: World) -> Iterator[str]:
-    """10. At rest, undisturbed, a server that one living resource declares is in its state."""
-    for server in world.transfer.servers.values():
-        declaring = [
-            resource.request
-            for stack in dict.fromkeys(world.stacks.values())
-            for resource in stack.resources.values()
-            if resource.spec.server is server
-        ]
-        if len(declaring) != 1 or not declaring[0].succeeded or declaring[0].kind == "Delete":
-            continue
-        request = declaring[0]
-        moved = server.state is not request.wanted and server.disturbed_s <= request.sent_s
-        if moved and not _is_anothers(world, server, request):
-            yield f"{server} is {server.state}, declared {request.wanted} by {request}"
+    """10. At rest, undisturbed, a server that one living resource declares is in its state.
+
+    When a deployment is complete, and when all is over.
+    """
+    at_rest = [
+        (operation, operation.ended_s)
+        for operation in world.operations
+        if operation.ending.endswith("_COMPLETE")
+    ]
+    last = {operation.deployment: operation for operation in world.operations if operation.ending}
+    at_rest += [(operation, world.clock.now()) for operation in last.values()]
+    for operation, at_s in at_rest:
+        for request in operation.left.values():
+            server = request.spec.server
+            # One that was declared earlier may have drifted since.
+            new = request.operation in operation.line() or at_s > operation.ended_s
+            alone = sum(r.spec.server is server for r in operation.left.values()) == 1
+            alone &= not any(o.skips for o in operation.line())
+            if new and alone and request.succeeded and request.kind != "Delete":
+                state = server.state_at(at_s)
+                if state is not request.wanted and not _is_unguarded(world, request, at_s):
+                    yield f"{server} is {state}, declared {request.wanted} by {request}"
 
 
-def _is_anothers(world: World, server: Server, declaring: Request) -> bool:
-    """Tell whether another request may have moved the server since, or have left it so."""
-    for request in world.requests:
-        if request is declaring or not _touches(request, server):
-            continue
-        elsewhere = limits.another_stack(declaring, request)
-        if elsewhere and any(i.ended_s > declaring.sent_s for i in request.invocations):
-            return True
-        if not elsewhere and _is_exempt(world, request):
-            return True
-    if limits.found_behind_lag(server, declaring.sent_s) and not declaring.reverses:
-        return True
-    if not server.commands or (last := server.commands[-1])[1].at_s < declaring.sent_s:
-        return False
-    older = last[0].delivery.request
-    # What an older request does after a newer one was sent is newer_wins' matter.
-    return older.over_s <= declaring.sent_s or (
-        (older.kind != "Delete" or older.operation.rolls_back)
-        and limits.several_declare([older, declaring])
+def _is_unguarded(world: World, declaring: Request, at_s: float) -> bool:
+    server, accepted = declaring.spec.server, declaring.accepted or {}
+    others = [r for r in world.requests if r.sent_s <= at_s and _touches(r, server)]
+    later = (r for r in others if r.sent_s > declaring.sent_s and r.kind == "Delete")
+    return (
+        _is_left(accepted)
+        or any(limits.registry_was_away(r) for r in later)
+        or any(declaring.sent_s < disturbed_s <= at_s for disturbed_s in server.disturbed)
+        or any(limits.gave_its_row_away(declaring, r) for r in others)
+        or limits.sending_is_unknown(declaring)
+        or (
+            not _may_be_stale(declaring)
+            and limits.found_behind_lag(server, declaring.sent_s, [declaring])
+        )
     )
 
 
-def _answers(
-    world: World, only: Request | None = None
-) -> Iterator[tuple[Request, Invocation, dict[str, str]]]:
-    for invocation in only.invocations if only else world.function.invocations:
-        for _, body in invocation.answers:
-            yield invocation.delivery.request, invocation, json.loads(body)
+def _may_be_stale(update: Request) -> bool:
+    """Tell whether AWS may just have moved the server of an update, so that looks are doubted."""
+    old, new, ours = update.old, update.spec, Identity.parse(update.given)
+    knows = ours is not None and ours.server_id == new.server.server_id
+    return old is not None and knows and (old.desired, old.trigger) != (new.desired, new.trigger)
+
+
+def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:
+    """Return the answers to a request, in their order."""
+    if len(request.invocations) == 1:
+        (invocation,) = request.invocations
+        yield from ((at_s, invocation, answer) for at_s, _, answer in invocation.answers)
+    else:
+        given = [(t, i, a) for i in request.invocations for t, _, a in i.answers]
+        yield from sorted(given, key=lambda each: each[0])
 
 
 INVARIANTS: tuple[Callable[[World], Iterator[str]], ...] = (

@@ -3,246 +3,163 @@
 Each limit is a predicate; its docstring is what a user is told.
 """
 
-import json
 from collections.abc import Callable
-from math import inf
 
-from handler.pursuit import LATE_S
-from handler.reconcile import READ_LAG_S
-from tests.simulation.cloudformation import Request
-from tests.simulation.function import Invocation
+from tests.simulation.deployment import Operation
+from tests.simulation.stack import NEVER_S, Request
 from tests.simulation.transfer import Command, Server
-from tests.simulation.world import World
+from transfer_server_state.progress import READ_LAG_S
+
+SHORT_S = 240
 
 
 def lambda_came_late(request: Request) -> bool:
-    """Lambda delivered, or tried again, when the time of the request was over.
+    """Lambda delivered, or tried again, when the time of the request was over, or never.
 
-    The answer comes then, too late for CloudFormation.
+    The answer comes then, too late for CloudFormation; what was lost is in the dead-letter queue.
+    So is what the response store refused for as long as Lambda tries.
     """
     reserve_s = min(60, request.spec.timeout_s / 4)
     last_s = request.due_s - reserve_s
-    return not any(
+    lost = any(letter.request is request for letter in request.world.function.dead_letters)
+    return lost or not any(
         i.ending != "killed" and i.began_s < last_s < i.ended_s for i in request.invocations
     )
 
 
-def store_was_away(request: Request) -> bool:
-    """The response store refused the answer until the time was over.
+def no_time_was_left(request: Request) -> bool:
+    """What fails near the end of a ServiceTimeout is not tried again in time.
 
-    Lambda tries the request again twice, and then the dead-letter queue has it.
+    An answer that the response store refuses is tried for a quarter of a minute, and by Lambda a
+    minute later. Under four minutes, a call that nothing answers may take what is left.
     """
-    tried = (i for i in request.invocations if i.ending != "returned")
-    return any(at_s < request.due_s for i in tried for at_s in i.puts_failed)
-
-
-def timeout_is_short(request: Request) -> bool:
-    """A ServiceTimeout under four minutes leaves no room for calls that fail near its end.
-
-    One that nothing answers takes up to ten seconds, and then it is tried again.
-    """
-    failed = (at_s for i in request.invocations for at_s in i.failures)
-    return request.spec.timeout_s < 240 and any(at_s > request.due_s - 60 for at_s in failed)
-
-
-def sending_is_unknown(request: Request) -> bool:
-    """A ResponseURL without X-Amz-Date hides when a request was sent.
-
-    Time counts then from the first invocation that was not killed.
-    """
-    on_time = any(i.began_s < request.sent_s + 5 and i.attempt == 0 for i in request.invocations)
-    killed = any(i.ending != "returned" for i in request.invocations)
-    return not request.dated and (killed or not on_time)
-
-
-def is_dead_letter(world: World, request: Request) -> bool:
-    """Lambda lost every delivery: the dead-letter queue has the request."""
-    return any(delivery.request is request for delivery in world.function.dead_letters)
-
-
-def stack_was_unread(request: Request) -> bool:
-    """A stack that cannot be read tells of no rollback, and of no newer deployment.
-
-    The role lacks the permission, or CloudFormation's API does not answer for a minute.
-    """
-    return any(i.stack_unread for i in request.invocations)
-
-
-def told_gone(request: Request) -> bool:
-    """AWS says that there is no such server, and is wrong: a Delete has nothing to restore then."""
-    return any(i.told_gone for i in request.invocations)
-
-
-def killed_and_gone_on(request: Request) -> bool:
-    """Killed after its command, cancelled, and its stack deleted before Lambda's next try.
-
-    Nobody can tell then whether the change was its own. So too in an update, if it is true that a
-    rollback changes the stack's LastUpdatedTime.
-    """
-    killed = any(i.commands and i.ending != "returned" for i in request.invocations)
-    stack, is_update = request.stack, request.operation.kind == "update"
-    return killed and (
-        stack.nested
-        or stack.stack_id != request.event["StackId"]
-        or (is_update and request.world.knobs.rollback_is_update)
+    failed = (at_s for i in request.invocations for at_s, _, _ in i.failures)
+    refused = (at_s for i in request.invocations for at_s in i.puts_failed)
+    return any(at_s > request.due_s - 150 for at_s in refused) or (
+        request.spec.timeout_s < SHORT_S and any(at_s > request.due_s - 60 for at_s in failed)
     )
 
 
-def outlived_by_stack(request: Request) -> bool:
-    """A cancelled request that ends when its stack deploys anew already takes nothing back.
+def sending_is_unknown(request: Request, other: Request | None = None) -> bool:
+    """When a request was sent is known to the second, from the X-Amz-Date of its ResponseURL.
 
-    The server may be what the newer deployment wants.
+    Of what a resource is sent in one second, a deletion counts as the last. Without a date, time
+    counts from the first delivery, and what comes late is not known for it.
     """
-    ended_s = max((i.ended_s for i in request.invocations), default=0)
-    return request.over != "answered" and any(
-        operation.stack is request.stack and request.over_s < operation.began_s < ended_s
-        for operation in request.world.operations
+    if other is None or not request.dated:
+        return not request.dated
+    one, two = (request.world.sent_at(each.sent_s) for each in (request, other))
+    told_apart = (request.stack, request.key) == (other.stack, other.key) and (
+        (request.kind == "Delete") != (other.kind == "Delete")
     )
+    return one.replace(microsecond=0) == two.replace(microsecond=0) and not told_apart
 
 
-def cancelled_while_answering(request: Request) -> bool:
-    """CloudFormation cancels a request whose SUCCESS is on its way, and ignores that then."""
-    return any(
-        i.reads and i.reads[-1][0] < request.over_s < at_s
-        for i in request.invocations
-        for at_s, _ in i.answers
-    )
+def could_not_undo(request: Request) -> bool:
+    """A server that could not be restored in a rollback or a clean-up: the request FAILED.
 
-
-def young_when_cancelled(request: Request) -> bool:
-    """A request younger than ten seconds does not ask its stack whether it is cancelled."""
-    return any(
-        request.over_s < c.at_s < request.sent_s + LATE_S
-        for i in request.invocations
-        for c in i.commands
-    )
-
-
-def came_when_over(request: Request) -> bool:
-    """An Update that reads its stack's phase when its deployment rolls back already, or ended.
-
-    Its event came late, or the stack was cancelled at once; it looks like the rollback's own.
-    Without X-Amz-Date, so does any request.
+    It is owed still, and the next deletion of the resource restores it; but CloudFormation sends
+    none after a clean-up, nor to a server that an Update brought in and never answered for.
     """
-    late = (i for i in request.invocations if _asked_when_over(i))
-    return any(i.commands for i in late) and (not request.dated or request.kind == "Update")
+    return request.undoes and request.sent_s < NEVER_S and not request.succeeded
 
 
-def _asked_when_over(invocation: Invocation) -> bool:
-    first, over_s = invocation.line()[0], invocation.delivery.request.over_s
-    return first.began_s > over_s or over_s < first.stack_read_s < inf
-
-
-def found_twice(request: Request) -> bool:
-    """Two deliveries of the first event, neither of which knows of the other.
-
-    The second may take for the state found what the first has changed already.
-    """
-    first = [i for i in request.invocations if not i.delivery.parent]
-    return sum(bool(i.reads) for i in first) > 1
-
-
-def found_behind_lag(server: Server, began_s: float) -> bool:
+def found_behind_lag(server: Server, began_s: float, requests: list[Request]) -> bool:
     """A server that changed less than 15 s before is found in the state that it had until then."""
-    return any(began_s - READ_LAG_S < at_s < began_s for at_s, _ in server.history)
+    first_s = min(
+        (
+            at_s
+            for r in requests
+            for i in r.invocations
+            for at_s, read, _ in i.reads
+            if read is server
+        ),
+        default=began_s,
+    )
+    return any(began_s - READ_LAG_S < at_s < first_s for at_s, _ in server.history)
 
 
-def could_not_come_back(request: Request) -> bool:
-    """A cancelled request that could not take its command back; its Reason says so, in the log.
+def several_declare(operation: Operation, server: Server) -> bool:
+    """Several resources of a stack that declare one server at once look like a rename.
 
-    So too a replacement that failed after its command, where CloudFormation goes by the old id.
+    A linter tells of them.
     """
-    for invocation in request.invocations:
-        for _, body in invocation.answers:
-            answer = json.loads(body)
-            if answer["Status"] == "FAILED" and ", wanted " in answer["Reason"]:
-                ignored = not request.world.knobs.honours_failed_id and request.kind == "Update"
-                if answer != request.accepted or ignored:
-                    return any(i.given for i in request.invocations)
-    return False
-
-
-def several_declare(requests: list[Request]) -> bool:
-    """Several resources declare one server in a deployment: each finds what the other did."""
-    return len({request.logical_id for request in requests}) > 1
-
-
-def another_stack(request: Request, other: Request) -> bool:
-    """Another stack declares the same server, or the same template deployed anew does.
-
-    The last word wins: stacks do not know of each other.
-    """
-    return bool(request.event["StackId"] != other.event["StackId"])
-
-
-def age_is_unknown(invocation: Invocation) -> bool:
-    """A late delivery is not noticed without X-Amz-Date, or where the stack cannot be read."""
-    unread = any(i.stack_unread for i in invocation.line())
-    return unread or not invocation.delivery.request.dated
-
-
-def phase_is_the_same(invocation: Invocation, newer: Request) -> bool:
-    """An Update that starts while that very update rolls back looks like the rollback's own."""
-    request = invocation.delivery.request
-    is_late = request.kind == "Update" and _asked_when_over(invocation)
-    return is_late and newer.operation is request.operation
-
-
-def deleted_meanwhile(invocation: Invocation, command: Command) -> bool:
-    """A request that ends, or is delivered again, after its stack was deleted.
-
-    It cannot tell that it was answered, or that the stack lived on after it was cancelled: it
-    takes its command back.
-    """
-    stack = invocation.delivery.request.stack
+    first = operation.first()
     return any(
-        operation.stack is stack
-        and operation.deletes
-        and invocation.delivery.request.over_s < operation.began_s < command.at_s
-        for operation in stack.world.operations
+        sum(spec.server is server for spec in template.values()) > 1
+        for template in (first.before, first.template)
     )
 
 
-def rolls_back_again(invocation: Invocation, command: Command) -> bool:
-    """A cancelled request takes the rollback of its stack's next deployment for its own."""
-    request = invocation.delivery.request
-    return request.over != "answered" and any(
-        operation.stack is request.stack
-        and operation.rolls_back
-        and request.over_s < operation.began_s < command.at_s
-        for operation in request.world.operations
+def gave_its_row_away(holder: Request, rival: Request, *, before_s: float | None = None) -> bool:
+    """A rename that is rolled back leaves the old resource unguarded until its next update.
+
+    So do two resources of a stack that declare one server, when one of them is removed.
+    """
+    return any(
+        r.deployment is holder.deployment
+        and r.key != holder.key
+        and r.spec.server is holder.spec.server
+        and holder.sent_s <= r.sent_s < (before_s or rival.sent_s)
+        for r in holder.world.requests
     )
 
 
-def undone_unseen(invocation: Invocation, one: Command, other: Command) -> bool:
+def registry_was_away(request: Request) -> bool:
+    """A request that cannot write to the registry is answered all the same when its time is over.
+
+    A repeated delivery may then be answered otherwise. A deletion goes by its id after two
+    minutes, and does not know then who else has the server.
+    """
+    return any(service == "dynamodb" for i in request.invocations for _, service, _ in i.failures)
+
+
+def nobody_can_tell(request: Request) -> bool:
+    """A deletion that cannot read what it owes, in the registry or of its stack, says so.
+
+    It tries for two minutes, or for as long as it has time, and leaves the server as it is.
+    """
+    return any(
+        "nobody could tell" in answer["Reason"]
+        for i in request.invocations
+        for _, _, answer in i.answers
+    )
+
+
+def left_by_failed_update(operation: Operation, server: Server) -> bool:
+    """After UPDATE_ROLLBACK_FAILED, DeleteStack leaves what was declared before as it is.
+
+    So it does with a server that an Update was bringing in without an answer: no request names it.
+    And so does ContinueUpdateRollback with what it is told to skip.
+    """
+    first = operation.first()
+    declared = any(spec.server is server for spec in first.before.values())
+    unnamed = any(
+        r.kind == "Update" and r.spec.server is server and not r.succeeded for r in first.requests
+    )
+    deleted = first is not operation and operation.kind == "delete"
+    return any(o.skips for o in operation.line()) or (deleted and (declared or unnamed))
+
+
+def undone_unseen(commands: list[Command]) -> bool:
     """A command that nothing acknowledged, undone by another before it was seen, is repeated."""
-    return one.server.disturbed_s > one.at_s or any(
-        by is not invocation and one.at_s < command.at_s < other.at_s
-        for by, command in one.server.commands
+    server = commands[0].server
+    first_s, last_s = commands[0].at_s, commands[-1].at_s
+    return any(first_s < at_s for at_s in server.disturbed) or any(
+        first_s < command.at_s < last_s for _, command in server.commands if command not in commands
     )
 
 
 LIMITS: tuple[Callable[..., bool], ...] = (
     lambda_came_late,
-    store_was_away,
-    timeout_is_short,
+    no_time_was_left,
     sending_is_unknown,
-    is_dead_letter,
-    stack_was_unread,
-    told_gone,
-    killed_and_gone_on,
-    outlived_by_stack,
-    cancelled_while_answering,
-    young_when_cancelled,
-    came_when_over,
-    found_twice,
+    could_not_undo,
     found_behind_lag,
-    could_not_come_back,
     several_declare,
-    another_stack,
-    age_is_unknown,
-    phase_is_the_same,
-    deleted_meanwhile,
-    rolls_back_again,
+    gave_its_row_away,
+    registry_was_away,
+    nobody_can_tell,
+    left_by_failed_update,
     undone_unseen,
 )

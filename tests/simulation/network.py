@@ -5,6 +5,7 @@ passed in.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from greenlet import getcurrent
 
+from tests.simulation.clock import EPOCH_S
+
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
@@ -30,6 +33,15 @@ MODELLED = {
         "ResourceNotFoundException": 400,
         "ServiceUnavailableException": 500,
         "ThrottlingException": 400,
+        "RequestLimitExceeded": 503,
+        "ConflictException": 400,
+        "AccessDeniedException": 400,
+    },
+    "dynamodb": {
+        "ProvisionedThroughputExceededException": 400,
+        "ThrottlingException": 400,
+        "InternalServerError": 500,
+        "RequestTimeout": 408,
         "AccessDeniedException": 400,
     },
     "cloudformation": {
@@ -37,7 +49,6 @@ MODELLED = {
         "AccessDenied": 403,
         "InternalFailure": 500,
         "ServiceUnavailable": 503,
-        "ValidationError": 400,
     },
     "lambda": {
         "TooManyRequestsException": 429,
@@ -61,14 +72,20 @@ FINAL = {
     "AccessDeniedException",
     "InvalidRequestException",
     "ResourceNotFoundException",
-    "ValidationError",
+}
+# What is not true of a server that is there; it can last for as long as a change takes to spread.
+_SPREADS_WITHIN_S = 20
+_DENIED = {
+    service: next(code for code in codes if code.startswith("AccessDenied"))
+    for service, codes in MODELLED.items()
 }
 
 
-def error(service: str, operation: str, code: str, **fields: str) -> ClientError:
+def error(service: str, operation: str, code: str, message: str = "", **fields: str) -> ClientError:
     """Return the error that botocore raises for a code."""
-    message = "" if code == "ThrottlingException" else f"{code} of {operation}"
-    status = MODELLED[service][code]
+    if code != "ThrottlingException":
+        message = message or f"{code} of {operation}"
+    status = MODELLED[service].get(code, 400)
     return ClientError(
         {
             "Error": {"Code": code, "Message": message},
@@ -98,23 +115,33 @@ class Network:
         self.storms = [self._storm() for _ in range(world.knobs.storms)]
         self._tokens = world.knobs.burst
         self._filled_s = world.clock.now()
+        self._unpermitted = {service for service in MODELLED if world.rng.random() < 0.5}
 
     def _storm(self) -> Storm:
         rng = self._world.rng
-        service = rng.choice(("transfer", "transfer", "cloudformation", "lambda", "store"))
-        from_s = self._world.clock.now() + rng.uniform(0, 3000)
-        kinds = (*MODELLED.get(service, ("503", "503", "403", "slow", "lost")), *SOCKET)
+        service = rng.choice(
+            ("transfer", "transfer", "dynamodb", "cloudformation", "lambda", "store")
+        )
+        from_s, lasts_s = self._world.clock.now() + rng.uniform(0, 3000), self._lasts_s()
+        kinds = [*MODELLED.get(service, ("503", "503", "403", "slow", "lost")), *SOCKET]
+        if lasts_s > _SPREADS_WITHIN_S and "ResourceNotFoundException" in kinds:
+            kinds.remove("ResourceNotFoundException")
         return Storm(
             service,
             from_s,
-            from_s + self._world.log_uniform(1, 1500),
+            from_s + lasts_s,
             rng.choice((0.3, 0.9, 1.0)),
             tuple(rng.choice(kinds) for _ in range(rng.choice((1, 1, 3)))),
         )
 
+    def _lasts_s(self) -> float:
+        return self._world.log_uniform(1, 1500)
+
     def fault(self, service: str, kinds: tuple[str, ...]) -> str | None:
         """Return how a call fails that is made now, or None."""
         rng, now_s = self._world.rng, self._world.clock.now()
+        if service in self._unpermitted and now_s < EPOCH_S + self._world.knobs.permissions_s:
+            return _DENIED[service]
         for storm in self.storms:
             blows = storm.service == service and storm.from_s <= now_s < storm.until_s
             if blows and rng.random() < storm.rate:
@@ -126,7 +153,7 @@ class Network:
 
     def call(self, service: str, operation: str, perform: Callable[[], Any]) -> Any:
         """Make a call as it fares; a kill may come before and after it reaches AWS."""
-        world = self._world
+        world, invocation = self._world, getcurrent().owner
         world.clock.sleep(world.rng.uniform(0.01, 0.2))
         kind = self.fault(service, (*MODELLED[service], *SOCKET))
         if kind is None and service == "transfer" and not self._has_token():
@@ -136,20 +163,19 @@ class Network:
             world.clock.sleep(world.rng.uniform(0.01, 0.2))
             return result
         world.fault(f"{service} {kind}")
-        world.note(getcurrent().owner, "%s fails: %s", operation, kind)
-        if kind == "ResourceNotFoundException":
-            getcurrent().owner.told_gone = True
+        world.note(invocation, "%s fails: %s", operation, kind)
         if kind not in SOCKET:
-            getcurrent().owner.failures.append(world.clock.now())
+            invocation.failures.append((world.clock.now(), service, kind))
             retry = {"RetryAfterSeconds": "3"} if kind == "ThrottlingException" else {}
             raise error(service, operation, kind, **retry)
         takes_s, arrives, exception = SOCKET[kind]
         if arrives is None:
             arrives = world.rng.random() < 0.5
         if arrives:
-            perform()
+            with suppress(ClientError):
+                perform()
         world.clock.sleep(takes_s)
-        getcurrent().owner.failures.append(world.clock.now())
+        invocation.failures.append((world.clock.now(), service, kind))
         raise exception()
 
     def _has_token(self) -> bool:

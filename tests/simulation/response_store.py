@@ -41,7 +41,7 @@ class ResponseStore:
             return int(kind)
         if kind == "slow":
             world.clock.sleep(7)
-            invocation.failures.append(world.clock.now())
+            invocation.failures.append((world.clock.now(), "store", kind))
             self._take(url, body)
             return self._acknowledge(invocation)
         if kind in ("lost", "garbage"):
@@ -51,7 +51,7 @@ class ResponseStore:
             self._take(url, body)
         if kind in ("read timeout", "connect timeout"):
             world.clock.sleep(_TIMEOUT_S)
-            invocation.failures.append(world.clock.now())
+            invocation.failures.append((world.clock.now(), "store", kind))
             raise TimeoutError("timed out")
         raise ConnectionRefusedError if kind == "refused" else ConnectionResetError
 
@@ -62,11 +62,12 @@ class ResponseStore:
     def _take(self, url: str, body: bytes) -> None:
         invocation = getcurrent().owner
         self._world.note(invocation, "answers %s", body.decode())
-        invocation.answers.append((self._world.clock.now(), body))
+        answer = json.loads(body)
+        invocation.answers.append((self._world.clock.now(), body, answer))
         if invocation.acknowledged:
             self._world.oddities.append((3, f"{invocation} answers again after a 2xx"))
         request = self._world.urls.get(url)
-        if request is not invocation.delivery.request:
+        if request is not invocation.request:
             self._world.oddities.append((3, f"{invocation} answers to another request's URL"))
         else:
-            request.take(json.loads(body))
+            request.take(answer)

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from handler.machine import TABLE, State
 from tests.simulation.invariants import INVARIANTS, violations
 from tests.simulation.variants import VARIANTS
 from tests.simulation.world import simulate
+from transfer_server_state.machine import TABLE, State
 
 _BATCH = 100
 
@@ -43,7 +43,7 @@ class Summary:
 
 
 def run(first: int, count: int, variant: str = "") -> Summary:
-    """Run the histories of some seeds, of the handler or of a broken variant of it."""
+    """Run the histories of some seeds, of the provider or of a broken variant of it."""
     summary = Summary()
     for seed in range(first, first + count):
         with VARIANTS[variant].broken() as provider:
@@ -136,7 +136,7 @@ def main() -> int:
     )
     parser.add_argument("--first", type=int, default=0, metavar="N", help="the first of them")
     parser.add_argument("--seed", type=int, metavar="N", help="replay one as a readable trace")
-    parser.add_argument("--variant", default="", choices=VARIANTS, help="break the handler first")
+    parser.add_argument("--variant", default="", choices=VARIANTS, help="break the provider first")
     options = parser.parse_args()
     if options.seed is not None:
         return 0 if replay(options.seed, options.variant) else 1

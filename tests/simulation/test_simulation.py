@@ -10,12 +10,12 @@ from multiprocessing import get_context
 
 import pytest
 
-from handler.machine import TABLE
 from tests.simulation import limits
 from tests.simulation.invariants import INVARIANTS
 from tests.simulation.limits import LIMITS
 from tests.simulation.run import Summary, first_noticed, histories_of, run_all
 from tests.simulation.variants import VARIANTS
+from transfer_server_state.machine import TABLE
 
 SEEDS = 1000
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
-from handler.machine import State, Step
 from tests.simulation.network import error
+from transfer_server_state.machine import State, Step
 
 if TYPE_CHECKING:
     from tests.simulation.function import Invocation
@@ -40,12 +40,12 @@ class Command:
 
 @dataclass(eq=False)
 class Server:
-    """A server; `disturbed_s`: when anybody but the provider, or a failure, last touched it."""
+    """A server; `disturbed`: when anybody but the provider, or a failure, touched it."""
 
     server_id: str
     history: list[tuple[float, State]]
     gone_s: float = float("inf")
-    disturbed_s: float = 0
+    disturbed: list[float] = field(default_factory=list)
     commands: list[tuple["Invocation", Command]] = field(default_factory=list)
 
     @property
@@ -53,7 +53,13 @@ class Server:
         return f"arn:aws:transfer:{REGION}:{ACCOUNT}:server/{self.server_id}"
 
     @property
+    def disturbed_s(self) -> float:
+        """Return when it was last disturbed."""
+        return self.disturbed[-1] if self.disturbed else 0
+
+    @property
     def state(self) -> State:
+        """Return the state it is in."""
         return self.history[-1][1]
 
     def state_at(self, time_s: float) -> State:
@@ -89,7 +95,7 @@ class Transfer:
             "transfer", "DescribeServer", lambda: self._read(ServerId)
         )
         invocation.reads.append((world.clock.now(), server, state))
-        world.count_branch(invocation, state)
+        world.count_branch(invocation, server, state)
         world.note(invocation, "reads %s: %s", server, state)
         return {"Server": {"Arn": server.arn, "ServerId": ServerId, "State": str(state)}}
 
@@ -99,8 +105,14 @@ class Transfer:
     def stop_server(self, ServerId: str) -> None:
         self._give(ServerId, Step.STOP)
 
+    def start_by_handler(self, server: Server) -> None:
+        """Do what AWS's handler of AWS::Transfer::Server does with one that is OFFLINE."""
+        self._world.fault("started by AWS's handler")
+        self._move(server, Step.START, "by AWS's handler")
+
     def _give(self, server_id: str, step: Step) -> None:
-        getcurrent().owner.given.append(step)
+        given = (self._world.clock.now(), self.servers[server_id], step)
+        getcurrent().owner.given.append(given)
         self._world.network.call("transfer", step, lambda: self._command(server_id, step))
 
     def _server(self, server_id: str, operation: str, *, at_s: float) -> Server:
@@ -121,7 +133,7 @@ class Transfer:
         (during, settled, _), knobs = _MOVES[step], world.knobs
         refused = knobs.under_way == "refuse" and server.state in _UNDER_WAY
         refused |= knobs.strict and step is Step.STOP and server.state is settled
-        reads = [read for read in invocation.all_reads() if read[1] is server]
+        reads = [read for read in invocation.reads if read[1] is server]
         read_s, _, observed = reads[-1] if reads else (0, server, None)
         since_s, found = server.history[-1]
         command = Command(
@@ -139,7 +151,7 @@ class Transfer:
     def _become(self, server: Server, state: State, why: str = "") -> None:
         server.history.append((self._world.clock.now(), state))
         if why:
-            server.disturbed_s = self._world.clock.now()
+            server.disturbed.append(self._world.clock.now())
         self._world.note(server, "becomes %s%s", state, why and f", {why}")
 
     def _move(self, server: Server, step: Step, why: str = "") -> None:
@@ -165,7 +177,8 @@ class Transfer:
         kind = world.rng.choice(("start", "stop", "start", "stop", "start", "fail", "delete"))
         world.fault(f"others {kind}")
         if kind == "delete":
-            server.gone_s = server.disturbed_s = world.clock.now()
+            server.gone_s = world.clock.now()
+            server.disturbed.append(server.gone_s)
             world.note("somebody", "deletes %s", server)
         elif kind == "fail":
             failure = world.rng.choice((State.START_FAILED, State.STOP_FAILED))

@@ -1,4 +1,4 @@
-"""The handler, broken on purpose: one variant for each invariant, which has to notice it.
+"""The provider, broken on purpose: at least one variant for each invariant, which has to notice it.
 
 A variant is a subclass of the entry point, or the real parts with one of them replaced for as
 long as it runs. Each stands for a mistake that such a provider can really have.
@@ -11,14 +11,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from handler import cloudformation, pursuit, reconcile, request, stack
+from handler import report
 from handler.cloudformation import Provider
-from handler.machine import Step
+from transfer_server_state import declaration, progress
+from transfer_server_state.aws import registry
+from transfer_server_state.aws.registry import Registry
+from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.machine import Step
+from transfer_server_state.outcome import Outcome
+from transfer_server_state.request import Request
+from transfer_server_state.row import Row
 
 
 class _FailsInSilence(Provider):
     def _send(self, *arguments: Any, **named: Any) -> None:
-        if self._answer is not None and self._answer.succeeded:
+        if self._answer is not None and self._answer.status == "SUCCESS":
             super()._send(*arguments, **named)
 
 
@@ -40,30 +47,34 @@ def _believes_its_command(desired: Any, observed: Any, commanded_in: Any) -> Ste
     return Step.DONE if commanded_in else NEXT_STEP(desired, observed, commanded_in)
 
 
-def _finds_anew(*arguments: Any, **named: Any) -> Any:
-    return PURSUE(*arguments, **named | {"introduces": True})
+def _finds_anew(row: Row, request: Request, **changes: Any) -> Row:
+    return CLAIMED(row, request, **{"found": None, **changes})
 
 
-def _forgets_its_command(event: Any, now_s: float) -> Any:
-    memory = RECALL(event, now_s)
-    return memory and replace(
-        memory, progress=replace(memory.progress, command=None, commanded_in=None)
+def _forgets_its_command(item: Any) -> Row:
+    row = READ(item)
+    return replace(
+        row, progress=replace(row.progress, command=None, commanded_in=None, uncertain=False)
     )
 
 
-def _clings(invocation: Any) -> Any:
-    answer = CARRY_OUT(invocation)
-    deletes = invocation.event["RequestType"] == "Delete"
-    return replace(answer, succeeded=answer.outcome == "done") if answer and deletes else answer
+def _restores_anothers(row: Row, request: Request) -> Row:
+    found = request.identity.found if request.identity and request.restores else None
+    return row.claimed(request, owner=request.owner, restoring=found) if found else row
 
 
-NEXT_STEP, PURSUE, RECALL = reconcile.next_step, request.pursue, pursuit.recall
-CARRY_OUT = cloudformation.carry_out
+def _writes_blindly(table: Registry, row: Row) -> Row:
+    written = replace(row, version=row.version + 1)
+    table._call("PutItem", Item=registry._item(written))
+    return written
+
+
+NEXT_STEP, READ, CLAIMED = progress.next_step, registry._row, Row.claimed
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A handler: what is replaced in which module or class, and the invariant that it breaks."""
+    """A provider: what is replaced in which module or class, and the invariant that it breaks."""
 
     breaks: int
     provider: Callable[..., Provider] = Provider
@@ -85,15 +96,26 @@ class Variant:
 VARIANTS = {
     "": Variant(0),
     "fails in silence": Variant(1, _FailsInSilence),
-    "believes its command": Variant(2, replaced=((reconcile, "next_step", _believes_its_command),)),
+    "believes its command": Variant(2, replaced=((progress, "next_step", _believes_its_command),)),
     "answers twice": Variant(3, _AnswersTwice),
-    "finds anew at each update": Variant(4, replaced=((request, "pursue", _finds_anew),)),
-    "forgets its command": Variant(5, replaced=((pursuit, "recall", _forgets_its_command),)),
-    "sees no rollback": Variant(6, replaced=((stack.Stack, "is_rolling_back", lambda _: False),)),
-    "clings to what is gone": Variant(7, replaced=((cloudformation, "carry_out", _clings),)),
-    "asks no stack": Variant(8, replaced=((stack.Stack, "_describe", lambda *_: {}),)),
+    "finds anew at each update": Variant(
+        4,
+        replaced=(
+            (Row, "claimed", _finds_anew),
+            (Request, "knows", property(lambda _: False)),
+        ),
+    ),
+    "forgets its command": Variant(5, replaced=((registry, "_row", _forgets_its_command),)),
+    "writes blindly": Variant(5, replaced=((Registry, "write", _writes_blindly),)),
+    "sees no rollback": Variant(6, replaced=((Stacks, "undoes", lambda *_: False),)),
+    "clings to what is gone": Variant(
+        7, replaced=((report, "_RELEASES", report._RELEASES - {Outcome.GONE}),)
+    ),
+    "knows no newer request": Variant(8, replaced=((Row, "supersedes", lambda *_: False),)),
+    "knows no rival": Variant(8, replaced=((Stacks, "has", lambda *_: False),)),
     "logs its event": Variant(9, _LogsItsEvent),
-    "clears up after nobody": Variant(
-        10, replaced=((stack.Stack, "declares_elsewhere", lambda *_: False),)
+    "doubts no look": Variant(10, replaced=((declaration, "moves", lambda *_: False),)),
+    "clears up after its successor": Variant(
+        10, replaced=((Row, "given_up_by", _restores_anothers),)
     ),
 }

@@ -10,16 +10,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from handler.cloudformation import Provider
-from handler.machine import State
 from tests.simulation.clock import EPOCH_S, Clock
-from tests.simulation.cloudformation import CloudFormation, Operation, Request, Stack
-from tests.simulation.function import Function, Invocation, virtual_timers
+from tests.simulation.cloudformation import CloudFormation
+from tests.simulation.deployment import Deployment, Operation
+from tests.simulation.function import Function, Invocation, runtime
 from tests.simulation.network import Network
+from tests.simulation.registry import Registry
 from tests.simulation.response_store import HOST, SECRET, ResponseStore
-from tests.simulation.transfer import Transfer
+from tests.simulation.transfer import Server, Transfer
+from transfer_server_state.machine import State
+
+if TYPE_CHECKING:
+    from tests.simulation.stack import Request, Stack
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,16 @@ class Knobs:
     """How a world is. Rates are chances per call, event or deployment; 0 in many worlds."""
 
     servers: int
-    stacks: int
+    deployments: int
     operations: int
     nested: float
+    server_in_stack: float
     sibling_fails: float
     sibling_fails_late: float
+    # In a rollback or a deletion, so that it ends there.
+    sibling_stays: float
+    on_failure_delete: float
+    deleted_by_user: float
     longest_s: float
     lag_s: float
     transition_fails: float
@@ -44,15 +55,22 @@ class Knobs:
     # Calls to the Transfer API: refill per second and size of the bucket; 0 for no limit.
     rate: float
     burst: float
+    # How long after the provider's deployment its role is not known everywhere.
+    permissions_s: float
     kill: float
     duplicate: float
     delay: float
+    # Events that Lambda takes straight to the dead-letter queue, and those sent again from there.
+    lost: float
+    redriven: float
     short_timeouts: bool
     dated: bool
+    # How far CloudFormation's clock is from the function's.
+    skew_s: float
     reuses_request_ids: bool
+    # Which id CloudFormation goes by after an Update that failed, and one that is rolled back.
     honours_failed_id: bool
-    # Whether a rollback moves the stack's LastUpdatedTime.
-    rollback_is_update: bool
+    returns_to_old_id: bool
 
     @classmethod
     def draw(cls, rng: random.Random) -> "Knobs":
@@ -64,13 +82,17 @@ class Knobs:
         rate = some(0.15, 0.2, 1, 5)
         return cls(
             servers=rng.choice((1, 1, 2, 3, 3)),
-            stacks=rng.choice((1, 1, 1, 1, 2)),
+            deployments=rng.choice((1, 1, 1, 2)),
             operations=rng.choice((1, 1, 2, 2, 3, 4)),
             nested=some(0.3, 1),
+            server_in_stack=some(0.4, 1),
             sibling_fails=some(0.6, 0.3, 0.6),
             sibling_fails_late=some(0.6, 0.3, 0.6),
-            longest_s=rng.choice((5, 40, 40, 120, 120, 300, 1000, 5000)),
-            lag_s=some(0.6, 1, 3, 10),
+            sibling_stays=some(0.3, 0.2, 0.5),
+            on_failure_delete=some(0.3, 0.5),
+            deleted_by_user=some(0.3, 0.5),
+            longest_s=rng.choice((5, 5, 40, 40, 120, 120, 300, 300, 1000, 5000)),
+            lag_s=some(0.6, 1, 3, 10, 14),
             transition_fails=some(0.2, 0.1, 0.5),
             outsiders=int(some(0.25, 1, 2, 4)),
             strict=rng.random() < 0.5,
@@ -79,14 +101,18 @@ class Knobs:
             storms=int(some(0.25, 1, 2, 4)),
             rate=rate,
             burst=rng.choice((1, 5, 20)) if rate else 0,
+            permissions_s=some(0.15, 5, 25),
             kill=some(0.3, 0.05, 0.3),
             duplicate=some(0.35, 0.1, 0.4),
             delay=some(0.3, 0.1, 0.4),
+            lost=some(0.1, 0.1, 0.3),
+            redriven=some(0.5, 0.5, 1),
             short_timeouts=rng.random() < 0.3,
-            dated=rng.random() < 0.85,
+            dated=rng.random() < 0.95,
+            skew_s=some(0.3, -0.5, 0.5),
             reuses_request_ids=rng.random() < 0.3,
             honours_failed_id=rng.random() < 0.5,
-            rollback_is_update=rng.random() < 0.5,
+            returns_to_old_id=rng.random() < 0.5,
         )
 
 
@@ -94,7 +120,7 @@ class World:
     """Everything around the handler, and the record of what happened."""
 
     def __init__(self, seed: int, provider: Callable[..., Provider] = Provider) -> None:
-        self.rng = random.Random(seed)  # noqa: S311 - a history is to be repeated
+        self.rng = random.Random(seed)
         self.knobs = Knobs.draw(self.rng)
         self.clock = Clock()
         self.events: list[tuple[float, object, str, tuple[object, ...]]] = []
@@ -111,12 +137,15 @@ class World:
         self.function = Function(self, provider)
         self.clients: dict[str, Any] = {
             "transfer": self.transfer,
+            "dynamodb": Registry(self),
             "lambda": self.function,
             "cloudformation": CloudFormation(self),
         }
-        for name in ("one", "two")[: self.knobs.stacks]:
-            stack = Stack(self, name, nested=self.rng.random() < self.knobs.nested)
-            self.clock.spawn(stack.live, stack)
+        self.deployments = [
+            Deployment(self, name) for name in ("one", "two")[: self.knobs.deployments]
+        ]
+        for deployment in self.deployments:
+            self.clock.spawn(deployment.live, deployment)
 
     def log_uniform(self, low: float, high: float) -> float:
         """Draw a number, small ones as often as great ones."""
@@ -128,7 +157,11 @@ class World:
 
     def timeout_s(self) -> int:
         """Draw a ServiceTimeout."""
-        return int(self.log_uniform(20, 3600)) if self.knobs.short_timeouts else 3600
+        return int(self.log_uniform(30, 3600)) if self.knobs.short_timeouts else 3600
+
+    def sent_at(self, time_s: float) -> datetime:
+        """Return a time by CloudFormation's clock."""
+        return datetime.fromtimestamp(time_s + self.knobs.skew_s, UTC)
 
     def note(self, who: object, text: str, *values: object) -> None:
         """Record what happens, for whoever reads the history."""
@@ -138,11 +171,12 @@ class World:
         """Count a fault."""
         self.faults[kind] += 1
 
-    def count_branch(self, invocation: Invocation, observed: State) -> None:
+    def count_branch(self, invocation: Invocation, server: Server, observed: State) -> None:
         """Count the row of machine.TABLE that a read leads to."""
-        if wanted := invocation.delivery.request.wanted:
-            after = invocation.delivery.given or invocation.given
-            self.branches[wanted, observed, "after" if after else "before"] += 1
+        request = invocation.request
+        if (wanted := request.wanted) and request.spec.server is server:
+            given = any(given[1] is server for i in request.invocations for given in i.given)
+            self.branches[wanted, observed, "after" if given else "before"] += 1
 
     def happened(self) -> Iterator[str]:
         """Return the name of each thing that happened, for a count."""
@@ -156,7 +190,7 @@ class World:
             yield "invocations"
             yield f"invocations: {invocation.ending or 'frozen'}"
             yield from ["reads"] * len(invocation.reads)
-            yield from [f"commands: {step}" for step in invocation.given]
+            yield from [f"commands: {step}" for _, _, step in invocation.given]
         yield from ["dead letters"] * len(self.function.dead_letters)
 
     def history(self) -> Iterator[str]:
@@ -199,6 +233,6 @@ def _logged(world: World) -> Iterator[None]:
 def simulate(seed: int, provider: Callable[..., Provider] = Provider) -> World:
     """Let a world's history pass, to its end."""
     world = World(seed, provider)
-    with virtual_timers(), _logged(world):
+    with runtime(), _logged(world):
         world.clock.run()
     return world

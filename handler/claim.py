@@ -1,0 +1,58 @@
+"""Who has a server: how a request claims its row in the registry, or why it may not.
+
+It decides on the row as read and on what the stacks tell; it writes nothing and moves no server.
+Why each rule stands is told in docs/registry.md.
+"""
+
+from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.outcome import Outcome
+from transfer_server_state.request import Request
+from transfer_server_state.row import Row
+
+
+def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    """Return the row to write for a request that is not yet the row's, or why there is none.
+
+    A row that comes out released, or still with another request, leaves nothing more to do.
+    Raises what the stacks' calls raise.
+    """
+    if row.supersedes(request):
+        # An Update that undoes a replacement goes on to its own server where another has this.
+        undone = request.kind == "Update" and request.releases and row.owner != request.owner
+        return Outcome.RETAINED if undone else Outcome.SUPERSEDED
+    return (_release if request.releases else _declare)(request, row, stacks)
+
+
+def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    # Who had the server before knows from the id what was found.
+    known = request.identity.found if request.identity and request.knows else None
+    if row.is_free:
+        return row.taken(request, known, held=known is not None)
+    if row.owner == request.owner:
+        return row.claimed(request, desired=request.desired, restoring=None)
+    if not stacks.has(row.owner, row.server_id):
+        # What a lost owner never held, or still owed, is owed by whoever has the server now.
+        owed = row.restoring or (None if row.held else row.found)
+        return row.taken(request, known or owed, held=known is not None)
+    if stacks.belong_together(row.owner, request.owner):
+        # The same resource under another name, or in another place.
+        return row.taken(request, known, held=known is not None)
+    undoes = request.kind == "Update" and stacks.undoes(request.owner)
+    return Outcome.RETAINED if undoes else Outcome.RIVAL
+
+
+def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    if row.is_free:
+        # The id tells what was found, unless that was released before.
+        known = request.identity if row.owner != request.owner else None
+        owed = known is not None and (request.restores or stacks.undoes(request.owner))
+        target = known.found if known and owed else None
+    elif row.owner == request.owner:
+        owed = not row.held or request.identity is None or request.restores
+        if row.found and not (owed or row.restoring):
+            owed = stacks.undoes(request.owner, row.declared_at)
+        target = row.restoring or (row.found if owed else None)
+    else:
+        return row.given_up_by(request)
+    claimed = row.claimed(request, owner=request.owner, restoring=target)
+    return claimed if target else claimed.buried()

@@ -1,0 +1,130 @@
+"""Starts the CloudFormation engine, ministack, with what it lacks of AWS and these stacks need.
+
+It gets to know the types of transfer_resources, and deletes a resource whose creation failed. Its
+private parts are reached for here and nowhere else; they are those of one version.
+"""
+
+import sys
+import uuid
+from collections.abc import Callable
+from functools import cache, partial
+from importlib.metadata import version
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from ministack import app
+from ministack.core.responses import get_region
+from ministack.services import cloudformation
+from ministack.services.cloudformation import custom_resource, handlers, provisioners, stacks
+
+from local.transfer_resources import ServerType, UserType
+
+VERSION = "1.5.33"
+# Where a stack's record keeps what its failed creations left, until it is deleted.
+_LEFT = "_failed_creations"
+
+
+def main() -> None:
+    """Serve until the end, with the Transfer API at the URL that is the one argument."""
+    if (found := version("ministack")) != VERSION:
+        sys.exit(
+            f"ministack {found} is installed, and {VERSION} is expected: make setup installs it. "
+            f"For another version, look whether {__name__} still fits, and change it there."
+        )
+    transfer_url = sys.argv.pop()
+    _register(ServerType(partial(_transfer, transfer_url)))
+    _register(UserType(partial(_transfer, transfer_url)))
+    _delete_what_failed()
+    app.main()
+
+
+def _transfer(url: str) -> Any:
+    return _client(url, get_region())
+
+
+@cache
+def _client(url: str, region: str) -> Any:
+    retries = {"mode": "standard", "total_max_attempts": 8}
+    config = Config(proxies={}, retries=retries)
+    return boto3.client("transfer", endpoint_url=url, region_name=region, config=config)
+
+
+def _register(type_: ServerType | UserType) -> None:
+    provisioners._RESOURCE_HANDLERS[type_.name] = {
+        "create": lambda _logical_id, properties, _stack: type_.create(properties),
+        "update": lambda arn, old, new, _stack: type_.update(arn, old, new),
+        "delete": lambda arn, _properties: type_.delete(arn),
+    }
+    provisioners._REPLACING_PROPERTIES[type_.name] = type_.create_only
+    provisioners._STACK_TAG_PROPERTY[type_.name] = ("Tags", "list")
+    # Waits, so on a thread of its own; may have changed something before it failed.
+    for question in ("_runs_on_worker_thread", "_sends_back_failed_update"):
+        known = getattr(stacks, question)
+        setattr(stacks, question, lambda name, known=known: name == type_.name or known(name))
+
+
+def _delete_what_failed() -> None:
+    """Have a failed creation followed by its deletion, in the rollback or with the stack."""
+    answered: dict[tuple[str, str], str] = {}
+    deliver = custom_resource.deliver_response
+    create = stacks._provision_keeping_seed
+    roll_back, delete = stacks._roll_back_operation, stacks._delete_stack_async
+
+    def delivered(token: str, answer: dict[str, Any]) -> bool:
+        key = (answer.get("StackId", ""), answer.get("LogicalResourceId", ""))
+        answered[key] = answer.get("PhysicalResourceId", "")
+        return bool(deliver(token, answer))
+
+    def created(type_: str, logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        stack = cloudformation._stacks[stack_name]
+        key = (stack["StackId"], logical_id)
+        answered.pop(key, None)
+        try:
+            return create(type_, logical_id, properties, stack_name)
+        except Exception as error:
+            physical_id = getattr(error, "physical_id", None)
+            # A request that reached its function, which said FAILED or nothing.
+            if _is_custom(type_) and isinstance(error, RuntimeError | TimeoutError):
+                made_up = f"{stack_name}-{logical_id}-{uuid.uuid4().hex[:12].upper()}"
+                physical_id = answered.get(key) or made_up
+            if physical_id:
+                stack.setdefault(_LEFT, {})[logical_id] = {
+                    "LogicalResourceId": logical_id,
+                    "PhysicalResourceId": physical_id,
+                    "Properties": properties,
+                    "ResourceStatus": "CREATE_FAILED",
+                    "ResourceType": type_,
+                }
+            raise
+
+    async def rolled_back(
+        name: str, stack_id: str, stack: dict[str, Any], operation: dict[str, Any], **options: Any
+    ) -> None:
+        left = stack.pop(_LEFT, {})
+        stack.setdefault("_resources", {}).update(left)
+        operation["created"] += left
+        await roll_back(name, stack_id, stack, operation, **options)
+
+    async def deleted(name: str, *more: Any, **options: Any) -> None:
+        stack = cloudformation._stacks.get(name, {})
+        stack.get("_resources", {}).update(stack.pop(_LEFT, {}))
+        await delete(name, *more, **options)
+
+    custom_resource.deliver_response = delivered
+    stacks._provision_keeping_seed = created
+    _replace("_roll_back_operation", rolled_back)
+    _replace("_delete_stack_async", deleted)
+
+
+def _replace(name: str, function: Callable[..., Any]) -> None:
+    for module in (stacks, handlers):
+        setattr(module, name, function)
+
+
+def _is_custom(type_: str) -> bool:
+    return type_.startswith("Custom::") or type_ == "AWS::CloudFormation::CustomResource"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""Each permission of the provider's role is enforced here, and missed where it is taken away.
+
+What the gateway saw tells both at once. The request's end would tell it later: a provider may well
+try a denied call again for a while.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from cfnlint.decode import decode_str
+
+from local import provider
+from local.engine import ROOT, Engine
+from local.gateway import Call
+from local.scenarios import TEMPLATE
+from local.stack import Stack
+
+# Calls that Lambda makes in the role's name. The engine does for its functions what they permit,
+# and asks no policy: what would be missed on AWS is not missed here.
+MADE_BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+
+Act = Callable[[], None]
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _actions() -> list[str]:
+    """What the template's policies allow."""
+    template, problems = decode_str((ROOT / "template.yaml").read_text())
+    assert not problems
+    properties = [resource.get("Properties", {}) for resource in template["Resources"].values()]
+    policies = [policy for each in properties for policy in each.get("Policies", [each])]
+    return [
+        action
+        for policy in policies
+        for statement in policy.get("PolicyDocument", {}).get("Statement", [])
+        for action in _listed(statement["Action"])
+    ]
+
+
+class Role:
+    """The provider's role, as it was deployed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._iam = engine.client("iam")
+        self._name = provider.deployed(engine, "Role")
+
+    @contextmanager
+    def without(self, action: str) -> Iterator[None]:
+        """Take the action out of its policies, for as long as the context lasts."""
+        policies = {
+            name: self._iam.get_role_policy(RoleName=self._name, PolicyName=name)["PolicyDocument"]
+            for name in self._iam.list_role_policies(RoleName=self._name)["PolicyNames"]
+        }
+        for name, policy in policies.items():
+            self._put(name, [_without(action, each) for each in policy["Statement"]])
+        try:
+            yield
+        finally:
+            for name, policy in policies.items():
+                self._put(name, policy["Statement"])
+
+    def _put(self, name: str, statements: list[dict[str, Any]]) -> None:
+        kept = [statement for statement in statements if statement["Action"]]
+        if not kept:
+            self._iam.delete_role_policy(RoleName=self._name, PolicyName=name)
+            return
+        policy = json.dumps({"Version": "2012-10-17", "Statement": kept})
+        self._iam.put_role_policy(RoleName=self._name, PolicyName=name, PolicyDocument=policy)
+
+
+def _without(action: str, statement: dict[str, Any]) -> dict[str, Any]:
+    left = [each for each in _listed(statement["Action"]) if each != action]
+    return {**statement, "Action": left}
+
+
+class Situation:
+    """A server and a stack of their own, and what is done to them; nobody waits for its end."""
+
+    def __init__(self, engine: Engine, server_id: str = "") -> None:
+        self.engine = engine
+        self.server_id = server_id or engine.client("transfer").create_server()["ServerId"]
+        self.path = f"servers/{self.server_id}"
+        name = f"permissions-{uuid.uuid4().hex}"
+        self.stack = Stack(engine.client("cloudformation"), name, patience_s=15)
+
+    def declare(self, desired: str) -> None:
+        self.stack.change(TEMPLATE, {"ServerId": self.server_id, "DesiredState": desired})
+
+    def has_declared(self) -> None:
+        self.put("OFFLINE")
+        self.declare("OFFLINE")
+        assert self.stack.settled() == "CREATE_COMPLETE"
+
+    def put(self, state: str) -> None:
+        self.engine.control("POST", f"{self.path}/state", {"state": state})
+
+
+@contextmanager
+def stopped(situation: Situation) -> Iterator[Act]:
+    yield lambda: situation.declare("OFFLINE")
+
+
+@contextmanager
+def started(situation: Situation) -> Iterator[Act]:
+    situation.put("OFFLINE")
+    yield lambda: situation.declare("ONLINE")
+
+
+@contextmanager
+def outlasting_the_function(situation: Situation) -> Iterator[Act]:
+    situation.engine.control("PATCH", f"{situation.path}/settings", {"stop_s": 30})
+    situation.engine.client("transfer").stop_server(ServerId=situation.server_id)
+    function = {"FunctionName": provider.deployed(situation.engine, "Provider")}
+    client = situation.engine.client("lambda")
+    timeout_s = client.get_function_configuration(**function)["Timeout"]
+    client.update_function_configuration(**function, Timeout=4)
+    try:
+        yield lambda: situation.declare("OFFLINE")
+    finally:
+        client.update_function_configuration(**function, Timeout=timeout_s)
+
+
+@contextmanager
+def deleted(situation: Situation) -> Iterator[Act]:
+    situation.has_declared()
+    yield situation.stack.delete
+
+
+@contextmanager
+def declared_by_another_stack_too(situation: Situation) -> Iterator[Act]:
+    situation.has_declared()
+    yield lambda: Situation(situation.engine, situation.server_id).declare("OFFLINE")
+
+
+# What makes the function need it: a preparation, and what is done then.
+NEEDED_WHEN = {
+    "transfer:DescribeServer": stopped,
+    "transfer:StopServer": stopped,
+    "transfer:StartServer": started,
+    "cloudformation:DescribeStacks": deleted,
+    "cloudformation:DescribeStackEvents": deleted,
+    "cloudformation:DescribeStackResource": declared_by_another_stack_too,
+    "dynamodb:GetItem": stopped,
+    "dynamodb:PutItem": stopped,
+    "lambda:InvokeFunction": outlasting_the_function,
+}
+
+
+@pytest.fixture(scope="module")
+def role(engine: Engine) -> Role:
+    engine.control("PATCH", "settings", {"start_s": 0, "stop_s": 0})
+    return Role(engine)
+
+
+def sees(engine: Engine, wanted: set[Call], *acts: Act) -> set[Call]:
+    """Do something, and return those of the calls wanted that the function makes then."""
+    before = len(engine.gateway.calls)
+    give_up = time.monotonic() + 15
+    for act in acts:
+        act()
+    while True:
+        seen = wanted.intersection(engine.gateway.calls[before:])
+        if seen == wanted or time.monotonic() > give_up:
+            return seen
+        time.sleep(0.01)
+
+
+def test_the_role_is_looked_at_action_by_action() -> None:
+    assert sorted(_actions()) == sorted(NEEDED_WHEN.keys() | MADE_BY_LAMBDA)
+
+
+@pytest.mark.usefixtures("role")
+def test_with_its_role_the_function_makes_each_call_and_none_is_denied(engine: Engine) -> None:
+    before = len(engine.gateway.calls)
+    wanted = {Call(action, denied=False) for action in NEEDED_WHEN}
+    with ExitStack() as stack:
+        situations = dict.fromkeys(NEEDED_WHEN.values())
+        acts = [stack.enter_context(each(Situation(engine))) for each in situations]
+        assert sees(engine, wanted, *acts) == wanted
+    assert not [call for call in engine.gateway.calls[before:] if call.denied]
+
+
+@pytest.mark.parametrize("action", NEEDED_WHEN)
+def test_a_permission_taken_away_is_missed(engine: Engine, role: Role, action: str) -> None:
+    denied = {Call(action, denied=True)}
+    with NEEDED_WHEN[action](Situation(engine)) as act, role.without(action):
+        assert sees(engine, denied, act) == denied

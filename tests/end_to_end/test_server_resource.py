@@ -1,0 +1,184 @@
+"""The local CloudFormation has Transfer's own resources, and deletes what failed, as AWS does."""
+
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from local import cloudformation_engine
+from local.engine import Engine
+from local.scenarios import World
+from local.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("world")
+
+SERVER = """
+Parameters:
+  Tag: {Type: String, Default: none}
+  Domain: {Type: String, Default: S3}
+Resources:
+  Server:
+    Type: AWS::Transfer::Server
+    Properties:
+      Domain: !Ref Domain
+      Tags: [{Key: colour, Value: !Ref Tag}]
+Outputs:
+  Ref: {Value: !Ref Server}
+  Arn: {Value: !GetAtt Server.Arn}
+  ServerId: {Value: !GetAtt Server.ServerId}
+  State: {Value: !GetAtt Server.State}
+"""
+IN_A_VPC = """
+Parameters:
+  Address: {Type: String}
+Resources:
+  Server:
+    Type: AWS::Transfer::Server
+    Properties:
+      EndpointType: VPC
+      EndpointDetails:
+        VpcId: vpc-00000000
+        SubnetIds: [subnet-00000000]
+        AddressAllocationIds: [!Ref Address]
+Outputs:
+  ServerId: {Value: !GetAtt Server.ServerId}
+"""
+USER = """
+Parameters:
+  Keys: {Type: CommaDelimitedList}
+  Home: {Type: String}
+  ServerId: {Type: String}
+Resources:
+  User:
+    Type: AWS::Transfer::User
+    Properties:
+      ServerId: !Ref ServerId
+      UserName: alice
+      Role: arn:aws:iam::000000000000:role/files
+      HomeDirectory: !Ref Home
+      SshPublicKeys: !Ref Keys
+      Tags: [{Key: home, Value: !Ref Home}]
+Outputs:
+  Ref: {Value: !Ref User}
+  Arn: {Value: !GetAtt User.Arn}
+"""
+
+
+def deploy(stack: Stack, **parameters: str) -> str:
+    stack.change(SERVER, parameters)
+    return stack.settled()
+
+
+def described(engine: Engine, stack: Stack) -> dict[str, Any]:
+    server_id = stack.outputs()["ServerId"]
+    answer = engine.client("transfer").describe_server(ServerId=server_id)
+    return dict(answer["Server"])
+
+
+@pytest.fixture
+def stack(engine: Engine) -> Stack:
+    stack = Stack(engine.client("cloudformation"), "server")
+    assert deploy(stack) == "CREATE_COMPLETE"
+    return stack
+
+
+def test_a_server_has_its_attributes_and_an_update_of_a_tag_starts_it(
+    engine: Engine, stack: Stack
+) -> None:
+    server = described(engine, stack)
+    assert stack.outputs() == {
+        "Ref": server["Arn"],
+        "Arn": server["Arn"],
+        "ServerId": server["ServerId"],
+        "State": "ONLINE",
+    }
+    engine.client("transfer").stop_server(ServerId=server["ServerId"])
+    assert deploy(stack, Tag="red") == "UPDATE_COMPLETE"
+    updated = described(engine, stack)
+    assert updated["State"] == "ONLINE"
+    assert {"Key": "colour", "Value": "red"} in updated["Tags"]
+
+    assert deploy(stack, Tag="red", Domain="EFS") == "UPDATE_COMPLETE"
+    assert described(engine, stack)["ServerId"] != server["ServerId"]
+    assert server["ServerId"] not in engine.control("GET", "servers")
+
+    # Gone already, its deletion succeeds.
+    engine.client("transfer").delete_server(ServerId=described(engine, stack)["ServerId"])
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_a_failed_update_is_sent_back_and_a_start_that_failed_fails_that_too(
+    engine: Engine, stack: Stack
+) -> None:
+    server_id = stack.outputs()["ServerId"]
+    engine.client("transfer").stop_server(ServerId=server_id)
+    engine.control("PATCH", f"servers/{server_id}/settings", {"start_failures": 1})
+    # The handler starts no server that is START_FAILED.
+    assert deploy(stack, Tag="red") == "UPDATE_ROLLBACK_FAILED"
+    reasons = [event.get("ResourceStatusReason", "") for event in stack.events()]
+    assert any("START_FAILED" in reason for reason in reasons)
+    assert {"Key": "colour", "Value": "none"} in described(engine, stack)["Tags"]
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_other_elastic_ips_stop_the_server_and_start_it_again(engine: Engine) -> None:
+    stack = Stack(engine.client("cloudformation"), "vpc")
+    for eip in ("a", "b"):
+        before = engine.control("GET", "calls")[-1]["number"]
+        stack.change(IN_A_VPC, {"Address": f"eipalloc-0000000{eip}"})
+        assert stack.settled() in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+        calls = [c["operation"] for c in engine.control("GET", f"calls?after={before}")]
+        commands = [c for c in calls if c in {"StartServer", "StopServer", "UpdateServer"}]
+        assert commands[-3:] == ["StopServer", "UpdateServer", "StartServer"]
+        server = described(engine, stack)
+        assert server["EndpointDetails"]["AddressAllocationIds"] == [f"eipalloc-0000000{eip}"]
+        assert server["State"] == "ONLINE"
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_a_user_has_the_keys_that_are_declared(engine: Engine, world: World) -> None:
+    transfer = engine.client("transfer")
+    names = {"ServerId": world.server_id, "UserName": "alice"}
+
+    def found() -> tuple[str, list[str], list[dict[str, str]]]:
+        user = transfer.describe_user(**names)["User"]
+        assert world.stacks["user"].outputs() == {"Ref": user["Arn"], "Arn": user["Arn"]}
+        keys = [key["SshPublicKeyBody"] for key in user["SshPublicKeys"]]
+        return user["HomeDirectory"], keys, [t for t in user["Tags"] if t["Key"] == "home"]
+
+    one, two, three = (f"ssh-ed25519 AAAA{letter * 16}" for letter in "BCD")
+    assert world.deploy("user", USER, Keys=f"{one},{two}", Home="/a") == "CREATE_COMPLETE"
+    assert found() == ("/a", [one, two], [{"Key": "home", "Value": "/a"}])
+    assert world.deploy("user", USER, Keys=f"{two},{three}", Home="/b") == "UPDATE_COMPLETE"
+    assert found() == ("/b", [two, three], [{"Key": "home", "Value": "/b"}])
+    assert world.delete("user") == "DELETE_COMPLETE"
+    assert transfer.list_users(ServerId=world.server_id)["Users"] == []
+
+
+def test_a_user_whose_key_is_refused_is_deleted_again(engine: Engine, world: World) -> None:
+    key = "ssh-ed25519 AAAABBBB"
+    assert world.deploy("twice", USER, Keys=f"{key},{key}", Home="/a") == "ROLLBACK_COMPLETE"
+    assert "Key exists" in world.reasons("twice")[-1]
+    assert engine.client("transfer").list_users(ServerId=world.server_id)["Users"] == []
+
+
+def test_a_failed_creation_is_followed_by_its_deletion(engine: Engine, world: World) -> None:
+    settings = f"servers/{world.server_id}/settings"
+    engine.control("PATCH", settings, {"stop_failures": 1})
+    assert world.deploy("failing", DesiredState="OFFLINE") == "ROLLBACK_COMPLETE"
+    of_state = [e for e in world.stacks["failing"].events() if e["LogicalResourceId"] == "State"]
+    assert [event["ResourceStatus"] for event in of_state] == [
+        "CREATE_IN_PROGRESS",
+        "CREATE_FAILED",
+        "DELETE_IN_PROGRESS",
+        "DELETE_COMPLETE",
+    ]
+    assert of_state[-1]["PhysicalResourceId"] == f"{world.server_id}:from-ONLINE"
+    assert world.state() == "ONLINE"
+
+
+def test_the_engine_is_of_the_version_whose_private_parts_are_known() -> None:
+    assert version("ministack") == cloudformation_engine.VERSION

@@ -1,0 +1,346 @@
+"""What passes fails no request: a bad answer of any API, a new permission, a table that is away."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from local.emulator import State
+from tests.fakes.account import MADE_UP, OTHER_STACK, TABLE, Account
+from tests.fakes.errors import client_error
+
+# What AWS says when another try may help: the codes of botocore's own lists, and the statuses.
+PASSING = [
+    ("Throttling", 400),
+    ("ThrottlingException", 400),
+    ("ThrottledException", 400),
+    ("RequestThrottled", 400),
+    ("RequestThrottledException", 400),
+    ("RequestLimitExceeded", 503),
+    ("TooManyRequestsException", 429),
+    ("ProvisionedThroughputExceededException", 400),
+    ("BandwidthLimitExceeded", 509),
+    ("SlowDown", 503),
+    ("PriorRequestNotComplete", 400),
+    ("TransactionInProgressException", 400),
+    ("EC2ThrottledException", 503),
+    ("RequestTimeout", 400),
+    ("RequestTimeoutException", 400),
+    ("InternalError", 500),
+    ("InternalServiceError", 500),
+    ("ServiceUnavailableException", 500),
+    ("ConflictException", 409),
+    ("SomethingNew", 408),
+    ("SomethingNew", 429),
+    ("SomethingNew", 503),
+]
+NEW_TO_IT = [("AccessDenied", 403), ("AccessDeniedException", 403)]
+
+
+def create(account: Account) -> State:
+    account.emulator.set(stop_s=2)
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
+    return State.OFFLINE
+
+
+def create_in_short_invocations(account: Account) -> State:
+    account.timeout_s = 4
+    account.emulator.set(stop_s=10)
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
+    return State.OFFLINE
+
+
+def roll_back(account: Account) -> State:
+    account.become("ROLLBACK_IN_PROGRESS")
+    return delete(account)
+
+
+def delete_after_a_failed_rollback(account: Account) -> State:
+    for status in ("ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED", "DELETE_IN_PROGRESS"):
+        account.become(status)
+    return delete(account)
+
+
+def delete(account: Account) -> State:
+    create(account)
+    given = f"{account.server_id}:from-ONLINE"
+    answer = account.send("Delete", DesiredState="OFFLINE", PhysicalResourceId=given)
+    assert answer["Status"] == "SUCCESS"
+    return State.ONLINE
+
+
+def take_over(account: Account) -> State:
+    create(account)
+    account.stack.resources.clear()
+    account.become("CREATE_COMPLETE")
+    account.new_stack(OTHER_STACK)
+    answer = account.send("Create", DesiredState="ONLINE", StackId=OTHER_STACK)
+    assert answer["Status"] == "SUCCESS"
+    return State.ONLINE
+
+
+MEETS: dict[str, Callable[[Account], State]] = {
+    "DescribeServer": create,
+    "StopServer": create,
+    "GetItem": create,
+    "PutItem": create,
+    "Invoke": create_in_short_invocations,
+    "DescribeStacks": roll_back,
+    "DescribeStackEvents": delete_after_a_failed_rollback,
+    "DescribeStackResource": take_over,
+}
+EACH_CALL = pytest.mark.parametrize("operation", MEETS)
+
+
+def error(operation: str, code: str, status: int) -> ClientError:
+    return client_error(code, status, operation)
+
+
+@pytest.mark.parametrize(("code", "status"), PASSING, ids=str)
+@EACH_CALL
+def test_one_passing_error_of_any_call_fails_no_request(
+    account: Account, operation: str, code: str, status: int
+) -> None:
+    account.border.before(operation, error(operation, code, status))
+    assert MEETS[operation](account) is account.state
+    assert account.border.calls.count(operation) > 1
+    assert len(account.commands) <= 2
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [ConnectTimeoutError(endpoint_url="https://aws"), ReadTimeoutError(endpoint_url="https://aws")],
+    ids=["to connect", "to read"],
+)
+@EACH_CALL
+def test_one_time_out_of_any_call_fails_no_request(
+    account: Account, operation: str, failure: Exception
+) -> None:
+    account.border.before(operation, failure)
+    assert MEETS[operation](account) is account.state
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_write_whose_answer_is_lost_was_written_all_the_same(
+    account: Account, number: int
+) -> None:
+    """Claim, intention or answer, of a creation or of its deletion."""
+    lost = ReadTimeoutError(endpoint_url="https://aws")
+    account.border.after("PutItem", *[None] * number, lost)
+    assert roll_back(account) is account.state
+    assert account.border.calls.count("PutItem") > number
+    assert account.commands == ["StopServer", "StartServer"]
+    assert account.row.released
+
+
+def test_a_command_whose_answer_is_lost_is_not_given_again(account: Account) -> None:
+    account.border.after("StopServer", ReadTimeoutError(endpoint_url="https://aws"))
+    assert create(account) is account.state
+    assert account.commands == ["StopServer"]
+
+
+@pytest.mark.parametrize(("code", "status"), NEW_TO_IT)
+@pytest.mark.parametrize("operation", [call for call in MEETS if call != "Invoke"])
+def test_a_permission_that_takes_two_seconds_to_hold_fails_no_request(
+    account: Account, operation: str, code: str, status: int
+) -> None:
+    """That to invoke itself has held for as long as an invocation, when it is needed."""
+    account.border.before(operation, *[error(operation, code, status)] * 2)
+    assert MEETS[operation](account) is account.state
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("DescribeServer", "ResourceNotFoundException"),
+        ("StopServer", "ResourceNotFoundException"),
+        ("GetItem", "ResourceNotFoundException"),
+        ("PutItem", "ResourceNotFoundException"),
+    ],
+)
+def test_what_is_not_found_once_fails_no_request(
+    account: Account, operation: str, code: str
+) -> None:
+    account.border.before(operation, error(operation, code, 400))
+    assert MEETS[operation](account) is account.state
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "told"),
+    [
+        ("DescribeServer", "AccessDeniedException", "denied"),
+        ("StopServer", "AccessDeniedException", "denied"),
+        ("DescribeServer", "ResourceNotFoundException", "does not exist"),
+    ],
+)
+def test_a_refusal_that_lasts_is_believed_after_half_a_minute_in_aws_s_words(
+    account: Account, operation: str, code: str, told: str
+) -> None:
+    words = "explicit deny in a service control policy"
+    account.border.broken[operation] = client_error(code, 400, operation, words)
+    began_s = account.clock.now()
+    answer = account.send("Create", DesiredState="OFFLINE")
+    assert answer["Status"] == "FAILED"
+    assert told in answer["Reason"]
+    assert f"transfer:{operation}: {code}: {words}" in answer["Reason"]
+    assert 30 <= account.clock.now() - began_s < 75
+    assert account.commands == []
+
+
+def test_a_stack_that_is_throttled_in_a_rollback_is_asked_until_it_answers(
+    account: Account,
+) -> None:
+    """Or its deletion would leave the server as it is."""
+    resource = {"DesiredState": "OFFLINE", "PhysicalResourceId": f"{account.server_id}:from-ONLINE"}
+    create(account)
+    account.become("ROLLBACK_IN_PROGRESS")
+    throttled = client_error("RequestLimitExceeded", 503, "DescribeStacks")
+    account.border.broken["DescribeStacks"] = throttled
+    account.clock.after(600, account.border.broken.clear)
+    assert account.send("Delete", **resource)["Status"] == "SUCCESS"
+    assert account.state is State.ONLINE
+
+
+# A table that cannot be read
+
+
+def away(account: Account) -> None:
+    """Let the table be away: some calls are not answered, others are refused."""
+    account.border.broken |= {
+        "GetItem": ConnectTimeoutError(endpoint_url="https://aws"),
+        "PutItem": client_error("ResourceNotFoundException", 400, "PutItem"),
+    }
+
+
+def test_a_creation_without_the_table_waits_until_its_deadline_and_moves_nothing(
+    account: Account,
+) -> None:
+    away(account)
+    began_s = account.clock.now()
+    answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="600")
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", "not-created")
+    assert "dynamodb:GetItem: ConnectTimeoutError" in answer["Reason"]
+    assert account.clock.now() - began_s == pytest.approx(540, abs=1)
+    assert account.operations == []
+
+
+def test_a_creation_without_the_table_waits_on_in_another_invocation(account: Account) -> None:
+    away(account)
+    account.timeout_s = 120
+    account.clock.after(300, account.border.broken.clear)
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
+    assert len(account.lambda_.invocations) >= 2
+
+
+def test_an_answer_that_cannot_be_written_down_is_sent_at_the_deadline(account: Account) -> None:
+    account.border.before("StopServer", lambda: away(account))
+    answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="300")
+    assert answer["Status"] == "FAILED"
+    assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
+    assert "dynamodb:" in answer["Reason"]
+    assert account.commands == ["StopServer"]
+
+
+@pytest.mark.parametrize("at_s", [0, 5])
+def test_a_creation_goes_on_when_the_table_comes_back(account: Account, at_s: float) -> None:
+    """Whether it was away from the start, or only when the command had been given."""
+    account.emulator.set(stop_s=60)
+    account.clock.after(at_s, lambda: away(account))
+    account.clock.after(at_s + 300, account.border.broken.clear)
+    account.clock.sleep(0)
+    answer = account.send("Create", DesiredState="OFFLINE")
+    assert answer["Status"] == "SUCCESS"
+    assert account.commands == ["StopServer"]
+    assert account.row.answer
+
+
+@pytest.mark.parametrize(
+    ("status", "on_delete", "restored"),
+    [
+        ("ROLLBACK_IN_PROGRESS", "RETAIN", True),
+        ("DELETE_IN_PROGRESS", "RESTORE", True),
+        ("DELETE_IN_PROGRESS", "RETAIN", False),
+    ],
+)
+def test_a_deletion_without_the_table_goes_by_its_id_after_two_minutes(
+    account: Account, status: str, on_delete: str, *, restored: bool
+) -> None:
+    create(account)
+    account.become("CREATE_COMPLETE" if status.startswith("DELETE") else status)
+    account.become(status)
+    away(account)
+    began_s = account.clock.now()
+    answer = account.send(
+        "Delete",
+        DesiredState="OFFLINE",
+        OnDelete=on_delete,
+        PhysicalResourceId=f"{account.server_id}:from-ONLINE",
+    )
+    assert answer["Status"] == "SUCCESS"
+    assert (account.state is State.ONLINE) is restored
+    # Then half a minute at most between two tries, and a transition.
+    assert 120 <= account.clock.now() - began_s < 200
+
+
+def test_a_deletion_with_an_id_that_says_nothing_owns_up_to_it_without_the_table(
+    account: Account,
+) -> None:
+    account.become("ROLLBACK_IN_PROGRESS")
+    away(account)
+    answer = account.send("Delete", DesiredState="OFFLINE", PhysicalResourceId=MADE_UP)
+    assert answer["Status"] == "SUCCESS"
+    assert account.operations == []
+
+
+# A row that is lost
+
+
+def lose(account: Account) -> None:
+    account.dynamodb.delete_item(TableName=TABLE, Key={"ServerId": {"S": account.server_id}})
+    assert account.row.version == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "on_delete", "restored"),
+    [
+        ("ROLLBACK_IN_PROGRESS", "RETAIN", True),
+        ("DELETE_IN_PROGRESS", "RESTORE", True),
+        ("DELETE_IN_PROGRESS", "RETAIN", False),
+    ],
+)
+def test_a_deletion_of_a_lost_row_goes_by_its_id(
+    account: Account, status: str, on_delete: str, *, restored: bool
+) -> None:
+    create(account)
+    account.become("CREATE_COMPLETE" if status.startswith("DELETE") else status)
+    account.become(status)
+    lose(account)
+    answer = account.send(
+        "Delete",
+        DesiredState="OFFLINE",
+        OnDelete=on_delete,
+        PhysicalResourceId=f"{account.server_id}:from-ONLINE",
+    )
+    assert answer["Status"] == "SUCCESS"
+    assert (account.state is State.ONLINE) is restored
+    assert account.row.released
+
+
+def test_an_update_makes_a_lost_row_anew_with_what_the_id_says_was_found(account: Account) -> None:
+    create(account)
+    lose(account)
+    given = {"PhysicalResourceId": f"{account.server_id}:from-ONLINE"}
+    answer: dict[str, Any] = account.send("Update", DesiredState="OFFLINE", **given)
+    assert answer["Status"] == "SUCCESS"
+    assert account.row.held
+    assert account.row.found == "ONLINE"
+
+
+def test_a_row_that_is_lost_while_its_request_is_at_work_is_claimed_anew(account: Account) -> None:
+    """The server is on its way, so no second command is given."""
+    account.emulator.set(stop_s=100)
+    account.clock.after(20, lambda: lose(account))
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
+    assert account.commands == ["StopServer"]
+    assert account.row.desired == "OFFLINE"

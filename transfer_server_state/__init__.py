@@ -1,0 +1,1 @@
+"""The decision about a server as a library: pure, but for aws/, which calls AWS."""

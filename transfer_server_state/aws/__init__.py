@@ -1,0 +1,1 @@
+"""Calls to AWS, a file for each service; what they answer is decided on elsewhere."""

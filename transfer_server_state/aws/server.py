@@ -1,0 +1,42 @@
+"""A Transfer Family server: the only file that knows the Transfer API's shapes."""
+
+from typing import Any
+
+from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
+from transfer_server_state.machine import State, Step
+from transfer_server_state.outcome import Outcome
+from transfer_server_state.words import printable
+
+
+class Server:
+    """One server, and its ARN once it was observed."""
+
+    def __init__(self, aws: Aws, server_id: str) -> None:
+        self._aws = aws
+        self._server_id = server_id
+        self.arn = ""
+
+    def observe(self) -> State:
+        """Read its state.
+
+        https://docs.aws.amazon.com/transfer/latest/APIReference/API_DescribeServer.html
+        """
+        answer = self._call("DescribeServer")
+        try:
+            self.arn = answer["Server"]["Arn"]
+            return State(answer["Server"]["State"])
+        except (KeyError, TypeError, ValueError) as error:
+            text = f"transfer:DescribeServer: an answer that is not understood: {error!r}"
+            raise UnavailableError(printable(text)) from error
+
+    def command(self, step: Step) -> None:
+        """Give one of the two commands; AWS answers nothing to either."""
+        self._call(step)
+
+    def _call(self, operation: str) -> Any:
+        try:
+            return self._aws.call("transfer", operation, ServerId=self._server_id)
+        except RefusedError as error:
+            if error.code == "ResourceNotFoundException":
+                raise RefusedError(str(error), error.code, Outcome.GONE) from error
+            raise

@@ -1,0 +1,97 @@
+"""The stacks behind the requests: what rolls back, who still lives, who belongs together.
+
+The only file that knows CloudFormation's API. Each question is read anew, and raises what the
+call raises.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from transfer_server_state.aws.client import Aws, RefusedError
+from transfer_server_state.identity import Identity
+from transfer_server_state.request import Owner
+
+_AT_REST = {
+    f"{operation}_COMPLETE"
+    for operation in ("CREATE", "UPDATE", "UPDATE_ROLLBACK", "ROLLBACK", "DELETE")
+}
+# How far back a deletion looks for what it follows.
+_MOST_PAGES = 10
+
+
+class Stacks:
+    """CloudFormation's stacks, in the account and region of the provider."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def undoes(self, owner: Owner, declared_at: float = 0) -> bool:
+        """Tell whether its stack undoes what the owner declared, at that time if that is known.
+
+        It does while it rolls back; where that failed, or there was none, when it is deleted.
+        """
+        stack = self._describe(owner.stack_id)
+        # A nested stack made by a deployment is deleted, not rolled back, when that one fails.
+        while stack["StackStatus"].startswith("DELETE_") and "ParentId" in stack:
+            stack = self._describe(stack["ParentId"])
+        status = stack["StackStatus"]
+        if status.startswith("DELETE_"):
+            return self._was_incomplete(stack["StackId"], declared_at)
+        return "ROLLBACK" in status and status.endswith("_IN_PROGRESS")
+
+    def has(self, owner: Owner, server_id: str) -> bool:
+        """Tell whether an owner has a server, or its stack is at work, so that it may."""
+        # First the stack: what it is at work on may be over before the resource is looked up.
+        stacks = self._find("DescribeStacks", StackName=owner.stack_id).get("Stacks", [])
+        if any(stack["StackStatus"] not in _AT_REST for stack in stacks):
+            return True
+        arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}
+        resource = self._find("DescribeStackResource", **arguments)
+        detail = resource.get("StackResourceDetail", {})
+        listed = Identity.parse(detail.get("PhysicalResourceId"))
+        deleted = detail.get("ResourceStatus") in {"DELETE_COMPLETE", "DELETE_SKIPPED"}
+        return listed is not None and listed.server_id == server_id and not deleted
+
+    def belong_together(self, one: Owner, other: Owner) -> bool:
+        """Tell whether two owners are of one stack, or of stacks nested in one root."""
+        same = one.stack_id == other.stack_id
+        return same or self._root(one.stack_id) == self._root(other.stack_id)
+
+    def _was_incomplete(self, stack_id: str, declared_at: float) -> bool:
+        """Tell whether what is deleted was not complete, since an operation that declared this."""
+        for event in self._events(stack_id):
+            status = event["ResourceStatus"]
+            if status == "CREATE_IN_PROGRESS":
+                return True
+            if status == "UPDATE_IN_PROGRESS":
+                # Of the declaration, only the second is known.
+                return bool(event["Timestamp"].timestamp() <= declared_at + 1)
+            if "COMPLETE" in status:
+                return False
+        return False
+
+    def _events(self, stack_id: str) -> Iterator[dict[str, Any]]:
+        """Return the events of the stack itself, the newest first, as far as it is worth it."""
+        arguments = {"StackName": stack_id}
+        for _ in range(_MOST_PAGES):
+            page = self._aws.call("cloudformation", "DescribeStackEvents", **arguments)
+            yield from (e for e in page["StackEvents"] if e["PhysicalResourceId"] == stack_id)
+            if not page.get("NextToken"):
+                return
+            arguments["NextToken"] = page["NextToken"]
+
+    def _root(self, stack_id: str) -> str:
+        return str(self._describe(stack_id).get("RootId", stack_id))
+
+    def _describe(self, stack_id: str) -> dict[str, Any]:
+        found = self._aws.call("cloudformation", "DescribeStacks", StackName=stack_id)
+        return dict(found["Stacks"][0])
+
+    def _find(self, operation: str, **arguments: str) -> dict[str, Any]:
+        """Return what there is; nothing of a stack or resource that does not exist."""
+        try:
+            return dict(self._aws.call("cloudformation", operation, **arguments))
+        except RefusedError as error:
+            if error.code == "ValidationError" and "does not exist" in str(error):
+                return {}
+            raise

@@ -1,0 +1,121 @@
+"""A row of the registry: what is remembered of one declared server, and how a request claims it.
+
+Each method returns the row as it is to be written; none calls anybody. Why each rule stands is
+told in docs/registry.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, cast
+
+from transfer_server_state.machine import STABLE, State
+from transfer_server_state.progress import Progress
+from transfer_server_state.request import Owner, Request
+
+# Requests that never claim again, in case one is delivered once more.
+_PAST = 8
+_TOMBSTONE_S = 30 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Row:
+    """One declared server; times are seconds since the epoch, and without a version it is new.
+
+    `found`: the stable state before its owner first declared it. `held`: whether the owner was
+    ever answered SUCCESS. `restoring`: the state that a deletion owes. `released`: a tombstone.
+    `given_up`: who released it without having it, and when, lest what they sent before claims it.
+    """
+
+    server_id: str = ""
+    owner: Owner = field(default_factory=Owner)
+    desired: State | None = None
+    found: State | None = None
+    request: str = ""
+    sent_at: float = 0.0
+    declared_at: float = 0.0
+    past: tuple[str, ...] = ()
+    given_up: Mapping[str, float] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    answer: Mapping[str, Any] | None = None
+    held: bool = False
+    restoring: State | None = None
+    released: bool = False
+    expires_at: int = 0
+    version: int = 0
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether nobody declares the server."""
+        return self.released or not self.version
+
+    @property
+    def target(self) -> State:
+        """Return the state that is owed or declared; a row that a request has claimed has one."""
+        return cast("State", self.restoring or self.desired)
+
+    def supersedes(self, request: Request) -> bool:
+        """Tell whether a request that is not the row's comes too late for it.
+
+        Of what one owner sends in the same second, a release comes last.
+        """
+        tie = self.owner == request.owner and request.sent_s == self.sent_at
+        releasing = self.released or self.restoring is not None
+        return (
+            request.digest in self.past
+            or request.sent_s < self.sent_at
+            or request.sent_s <= self.given_up.get(str(request.owner), 0)
+            or (tie and releasing and not request.releases)
+        )
+
+    def given_up_by(self, request: Request) -> Self:
+        """Return it as one leaves it who does not have it, or not yet: a claim under way fails."""
+        latest = [*self.given_up.items(), (str(request.owner), request.sent_s)][-_PAST:]
+        return replace(self, given_up=dict(latest))
+
+    def claimed(self, request: Request, **changes: Any) -> Self:
+        """Return it with the request at work; what an earlier one set in motion is kept."""
+        past = (*self.past, self.request) if self.request else self.past
+        return replace(
+            self,
+            request=request.digest,
+            sent_at=request.sent_s,
+            past=past[-_PAST:],
+            progress=self.progress.next(),
+            answer=None,
+            released=False,
+            expires_at=0,
+            **changes,
+        )
+
+    def taken(self, request: Request, found: State | None, *, held: bool = False) -> Self:
+        """Return it claimed by a request whose resource did not have it until now."""
+        return self.claimed(
+            request,
+            owner=request.owner,
+            declared_at=request.sent_s,
+            desired=request.desired,
+            found=found,
+            held=held,
+            restoring=None,
+        )
+
+    def with_progress(self, progress: Progress) -> Self:
+        """Return it with what the request saw and did; the first look is what was found."""
+        found = self.found or (STABLE[progress.first] if progress.first else None)
+        return replace(self, progress=progress, found=found)
+
+    def answered(self, request: Request, answer: Mapping[str, Any]) -> Self:
+        """Return it with the answer to its request; to another's it keeps its own."""
+        return replace(self, answer=answer) if self.request == request.digest else self
+
+    def buried(self) -> Self:
+        """Return it as a tombstone, so that a late request of its owner is known for that."""
+        return replace(
+            self,
+            desired=None,
+            found=None,
+            held=False,
+            restoring=None,
+            released=True,
+            expires_at=int(self.sent_at) + _TOMBSTONE_S,
+        )
