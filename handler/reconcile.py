@@ -69,7 +69,7 @@ class Reconciliation:
         self._seen_at_s = 0.0
         self._put_off: Step | None = None
         self._problem = ""
-        self._failing_since_s = self._refused_since_s = 0.0
+        self._unreachable_since_s = self._refused_since_s = 0.0
         self._pace = Pace()
 
     def run(self) -> Answer | None:
@@ -233,7 +233,7 @@ class Reconciliation:
 
     def _succeed(self) -> None:
         """Forget what failed before, and look again when it is worth it."""
-        self._failing_since_s = self._refused_since_s = 0
+        self._unreachable_since_s = self._refused_since_s = 0
         if not (self._progress.uncertain or self._put_off):
             self._problem = ""
         since_s = self._now() - (self._progress.commanded_at_s or self._began_s)
@@ -243,12 +243,16 @@ class Reconciliation:
     def _fail(self, error: UnavailableError | RefusedError) -> None:
         """Take note of a failure, and try again after a while."""
         self._problem = str(error)
-        self._failing_since_s = self._failing_since_s or self._now()
         throttled = isinstance(error, UnavailableError) and error.throttled
         commanded = self._progress.command is not None
         self._pace.failed(self._dice(), throttled=throttled, commanded=commanded)
-        waited_s = self._now() - self._failing_since_s
-        if isinstance(error, UnreachableError) and self._request.releases and waited_s > PATIENCE_S:
+        if not isinstance(error, UnreachableError):
+            # What else fails says nothing of the registry.
+            self._unreachable_since_s = 0
+            return
+        self._unreachable_since_s = self._unreachable_since_s or self._now()
+        waited_s = self._now() - self._unreachable_since_s
+        if self._request.releases and waited_s > PATIENCE_S:
             self._registry = Unremembered(self._row)
 
     def _dice(self) -> Random:

@@ -84,7 +84,7 @@ def told(
         ),
         (
             Outcome.EXPIRED,
-            f"The request for {SERVER} came 12 s after it was sent, too late. Nothing was done. "
+            f"The request for {SERVER} came 12 s after it was sent, too late. This delivery did nothing. "
             "If it is still wanted, deploy again.",
         ),
         (

@@ -127,7 +127,7 @@ def test_an_expired_event_calls_nobody(account: Account, request_type: str, late
     assert answer["Status"] == ("SUCCESS" if request_type == "Delete" else "FAILED")
     assert answer["Reason"].startswith(
         f"The request for {account.server_id} came {late_s} s after it was sent, too late. "
-        "Nothing was done."
+        "This delivery did nothing."
     )
     assert account.border.calls == []
 

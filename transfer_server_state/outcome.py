@@ -50,7 +50,7 @@ ADVICE = dict.fromkeys(Outcome, "") | {
     Outcome.GONE: "Check ServerId: it must be in this region and account.",
     Outcome.RIVAL: "A server has one declaration: remove one of the two.",
     Outcome.SUPERSEDED: "This one does nothing more.",
-    Outcome.EXPIRED: "Nothing was done. If it is still wanted, {again}.",
+    Outcome.EXPIRED: "This delivery did nothing. If it is still wanted, {again}.",
     Outcome.UNKNOWN: "Look whether it is as you want it.",
     Outcome.NOT_CONTINUED: "The provider could not invoke itself. Mend that, then {again}.",
     Outcome.CRASHED: "See its log, then deploy or delete again.",

@@ -13,7 +13,10 @@ from transfer_server_state.request import Owner
 
 _AT_REST = {
     f"{operation}_COMPLETE"
-    for operation in ("CREATE", "UPDATE", "UPDATE_ROLLBACK", "ROLLBACK", "DELETE")
+    for operation in (
+        *("CREATE", "UPDATE", "UPDATE_ROLLBACK", "ROLLBACK", "DELETE"),
+        *("IMPORT", "IMPORT_ROLLBACK"),
+    )
 }
 # How far back a deletion looks for what it follows.
 _MOST_PAGES = 10
