@@ -84,8 +84,8 @@ def told(
         ),
         (
             Outcome.EXPIRED,
-            f"The request for {SERVER} came 12 s after it was sent, too late. This delivery did nothing. "
-            "If it is still wanted, deploy again.",
+            f"The request for {SERVER} came 12 s after it was sent, too late. "
+            "This delivery did nothing. If it is still wanted, deploy again.",
         ),
         (
             Outcome.NOT_CONTINUED,
