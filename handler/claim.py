@@ -16,11 +16,15 @@ def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     A row that comes out released, or still with another request, leaves nothing more to do.
     Raises what the stacks' calls raise.
     """
-    if row.supersedes(request):
-        # An Update that undoes a replacement goes on to its own server where another has this.
-        undone = request.kind == "Update" and request.releases and row.owner != request.owner
-        return Outcome.RETAINED if undone else Outcome.SUPERSEDED
-    return (_release if request.releases else _declare)(request, row, stacks)
+    if not row.supersedes(request):
+        return (_release if request.releases else _declare)(request, row, stacks)
+    yields = row.owner != request.owner and _must_succeed(request, stacks)
+    return Outcome.RETAINED if yields else Outcome.SUPERSEDED
+
+
+def _must_succeed(request: Request, stacks: Stacks) -> bool:
+    """Tell whether it is a rollback's Update, or what it releases first: nothing may block it."""
+    return request.kind == "Update" and (request.releases or stacks.undoes(request.owner))
 
 
 def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
@@ -37,8 +41,7 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     if stacks.belong_together(row.owner, request.owner):
         # The same resource under another name, or in another place.
         return row.taken(request, known, held=known is not None)
-    undoes = request.kind == "Update" and stacks.undoes(request.owner)
-    return Outcome.RETAINED if undoes else Outcome.RIVAL
+    return Outcome.RETAINED if _must_succeed(request, stacks) else Outcome.RIVAL
 
 
 def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:

@@ -1,6 +1,6 @@
 """Entry point: custom-resource requests of CloudFormation.
 
-crhelper carries the protocol; reconcile.py says what to answer, delivery.py brings it.
+crhelper carries the protocol; loop.py says what to answer, delivery.py brings it.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
 
@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 from handler import continuation, delivery, report
-from handler.reconcile import Means, carry_out
+from handler.loop import carry_out
+from handler.reconcile import Means
 from handler.report import Answer
 from transfer_server_state.aws.client import Aws
 from transfer_server_state.aws.registry import Registry
@@ -82,7 +83,14 @@ class Provider(CfnResource):
         try:
             home = Home.of(context.invoked_function_arn)
             request = Request.parse(event, home, self._clock.now())
-            self._answer = carry_out(request, self._means(event, context))
+            self._answer = carry_out(
+                request,
+                self._means(),
+                until_s=self._until_s(context),
+                go_on=partial(
+                    continuation.invoke, self._aws, self._clock, context.invoked_function_arn, event
+                ),
+            )
         except InvalidDeclarationError as error:
             self._answer = self._failure(Outcome.INVALID, str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an answer is owed all the same
@@ -96,18 +104,17 @@ class Provider(CfnResource):
             self.Data = self._answer.data
         return str(self.PhysicalResourceId)
 
-    def _means(self, event: dict[str, Any], context: Any) -> Means:
-        remaining_s = context.get_remaining_time_in_millis() / 1000
+    def _means(self) -> Means:
         return Means(
             server=partial(Server, self._aws),
             registry=Registry(self._aws, os.environ["REGISTRY_TABLE"]),
             stacks=Stacks(self._aws),
             clock=self._clock,
-            until_s=self._clock.now() + remaining_s - min(_HAND_OVER_S, remaining_s / 4),
-            go_on=partial(
-                continuation.invoke, self._aws, self._clock, context.invoked_function_arn, event
-            ),
         )
+
+    def _until_s(self, context: Any) -> float:
+        remaining_s: float = context.get_remaining_time_in_millis() / 1000
+        return self._clock.now() + remaining_s - min(_HAND_OVER_S, remaining_s / 4)
 
     def _send(self, status: str | None = None, reason: str = "", **_: Any) -> None:
         """Answer, unless that was done: the one override of what crhelper keeps private.

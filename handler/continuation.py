@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from transfer_server_state.aws.client import Aws, UnavailableError
+from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
 from transfer_server_state.clock import Clock
 
-_PAUSES_S = (1, 4, 0)
+_PAUSES_S = (1, 2, 4, 8, 16, 0)
 _ACCEPTED = 202
 
 
@@ -19,8 +19,10 @@ def invoke(aws: Aws, clock: Clock, function_arn: str, event: Mapping[str, Any]) 
 
     https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
     """
-    # The limit counts bytes, of which an escaped character takes up to three times as many.
-    payload = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+    # The limit counts bytes, of which an escaped character takes up to three times as many; but
+    # half of a surrogate pair has no others.
+    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    payload = text.encode(errors="backslashreplace")
     for pause_s in _PAUSES_S:
         try:
             accepted = aws.call(
@@ -30,7 +32,7 @@ def invoke(aws: Aws, clock: Clock, function_arn: str, event: Mapping[str, Any]) 
                 InvocationType="Event",
                 Payload=payload,
             )
-        except UnavailableError:
+        except (UnavailableError, RefusedError):
             if not pause_s:
                 raise
             clock.sleep(pause_s)

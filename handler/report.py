@@ -4,7 +4,7 @@ This module decides nothing and calls nobody.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from transfer_server_state.declaration import LONGEST_TIMEOUT_S
@@ -39,14 +39,19 @@ class Answer:
         return self.status == "SUCCESS"
 
     def record(self) -> dict[str, Any]:
-        """Return it as the registry keeps it: Answer(**record) is the same again."""
+        """Return it as the registry keeps it."""
         return asdict(self)
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "Answer":
+        """Make it again; what another version of the provider wrote besides is left out."""
+        return cls(**{f.name: record[f.name] for f in fields(cls) if f.name in record})
 
 
 def answer(
     request: Request, outcome: Outcome, row: Row, *, now_s: float, arn: str = "", problem: str = ""
 ) -> Answer:
-    """Return what to answer to a request that ended so; `problem` is what AWS said last."""
+    """Return what to answer to a request that ended so; `problem` is what AWS said."""
     seen, physical_id = row.progress, request.physical_id
     if seen.first and row.found and not (request.releases or request.knows):
         physical_id = str(Identity(request.server_id, row.found))
@@ -72,7 +77,7 @@ def answer(
     return Answer(
         "SUCCESS" if succeeds else "FAILED",
         physical_id,
-        _reason(request, outcome, row, seen.refusal or problem, waited_s),
+        _reason(request, outcome, row, problem, waited_s),
         outcome,
         attributes if seen.last else {},
         told,
@@ -112,7 +117,8 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
         owner=shorten(row.owner.name, _LONGEST_NAME),
         mine=shorten(request.owner.name, _LONGEST_NAME),
     )
-    again = "delete again, or retain the resource" if request.releases else "deploy again"
+    deletes = request.kind == "Delete"
+    again = "delete again, or retain the resource" if deletes else "deploy again"
     advice = ADVICE[outcome].format(
         again=again,
         longer=", or raise ServiceTimeout" if request.timeout_s < LONGEST_TIMEOUT_S else "",

@@ -118,30 +118,44 @@ def test_a_request_goes_on_where_the_registry_does_not_take_what_was_seen(
     assert account.commands == ["StopServer"]
 
 
-@pytest.mark.parametrize(
-    ("code", "status"), [("TooManyRequestsException", 429), ("ServiceException", 500)]
+UNWILLING = pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("TooManyRequestsException", 429),
+        ("ServiceException", 500),
+        ("AccessDeniedException", 403),
+        ("ResourceConflictException", 409),
+    ],
 )
-def test_a_refused_invocation_is_tried_again_twice(
+
+
+@UNWILLING
+def test_an_invocation_that_is_refused_for_half_a_minute_is_tried_again(
     account: Account, code: str, status: int
 ) -> None:
-    refused = client_error(code, status, "Invoke")
-    account.border.before("Invoke", refused, refused)
+    """So long the time lasts that is kept for it: throttling, an update of the function."""
+    account.border.before("Invoke", *[client_error(code, status, "Invoke")] * 5)
+    began_s = account.clock.now()
     event = continued(account, update(account))
+    assert account.clock.now() - began_s == pytest.approx(6 + 31, abs=2)
     assert account.settle(event)["Status"] == "SUCCESS"
-    assert account.border.calls.count("Invoke") == 3
+    assert account.border.calls.count("Invoke") == 6
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "tries"), [("AccessDeniedException", 403, 1), ("ServiceException", 500, 3)]
-)
-def test_a_request_that_cannot_go_on_says_so(
-    account: Account, code: str, status: int, tries: int
-) -> None:
+@UNWILLING
+def test_a_request_that_cannot_go_on_says_so(account: Account, code: str, status: int) -> None:
     account.border.broken["Invoke"] = client_error(code, status, "Invoke")
     reason = given_up(account)
     assert f"{account.server_id} is STOPPING, wanted OFFLINE, after StopServer" in reason
     assert f"lambda:InvokeFunction: {code}" in reason
-    assert account.border.calls.count("Invoke") == tries
+    assert account.border.calls.count("Invoke") == 6
+
+
+def test_what_no_utf_8_can_hold_is_passed_on_as_it_came(account: Account) -> None:
+    """Half of a surrogate pair: JSON can say it, an encoder cannot."""
+    event = update(account, Triggers=["\ud83d", "ü"])
+    assert continued(account, event) == event
+    assert account.settle(event)["Status"] == "SUCCESS"
 
 
 def test_an_invocation_that_is_not_accepted_is_none(account: Account) -> None:

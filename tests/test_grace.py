@@ -1,5 +1,6 @@
 """What passes fails no request: a bad answer of any API, a new permission, a table that is away."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -344,3 +345,95 @@ def test_a_row_that_is_lost_while_its_request_is_at_work_is_claimed_anew(account
     assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
     assert account.commands == ["StopServer"]
     assert account.row.desired == "OFFLINE"
+
+
+# What passed, and what lasts
+
+
+def test_a_failure_that_passed_is_not_told(account: Account) -> None:
+    """Whatever the request ends in, an error of minutes ago is not its reason."""
+    throttled = client_error("ThrottlingException", 400, "DescribeServer")
+    account.emulator.set(stop_s=2)
+    account.border.before("DescribeServer", throttled)
+    account.border.before("GetItem", client_error("InternalServerError", 500, "GetItem"))
+    done = account.send("Create", DesiredState="OFFLINE")
+    assert (done["Status"], done["Reason"]) == ("SUCCESS", reason_of(account, "OFFLINE"))
+    account.new_stack(OTHER_STACK)
+    account.border.before("DescribeStacks", client_error("Throttling", 400, "DescribeStacks"))
+    rival = account.send("Create", DesiredState="ONLINE", StackId=OTHER_STACK)
+    assert "may not declare it too. A server" in rival["Reason"]
+
+
+def test_a_failure_before_the_last_look_is_not_the_reason_of_a_failed_stop(
+    account: Account,
+) -> None:
+    account.emulator.set(stop_s=30, stop_failures=1)
+    throttled = client_error("ThrottlingException", 400, "DescribeServer")
+    account.clock.after(29, lambda: account.border.before("DescribeServer", *[throttled] * 3))
+    failed = account.send("Create", DesiredState="OFFLINE")
+    assert f"{account.server_id} is STOP_FAILED, wanted OFFLINE" in failed["Reason"]
+    assert "Throttling" not in failed["Reason"]
+
+
+def reason_of(account: Account, state: str) -> str:
+    """The Reason of a request that stopped the server and found it so."""
+    waited_s = round(account.clock.now() - account.row.sent_at)
+    return f"{account.server_id} is {state}, after StopServer, {waited_s} s."
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "told"),
+    [
+        ("AccessDeniedException", "denied", "Allow it in the provider's role"),
+        ("ResourceNotFoundException", "refused", "Mend what AWS names"),
+        ("ThrottlingException", "unanswered", "When AWS answers"),
+    ],
+)
+def test_a_table_that_refuses_until_the_deadline_is_told_for_what_it_is(
+    account: Account, caplog: pytest.LogCaptureFixture, code: str, outcome: str, told: str
+) -> None:
+    account.border.broken["GetItem"] = client_error(code, 400, "GetItem", "in AWS's words")
+    answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="120")
+    assert answer["Status"] == "FAILED"
+    assert f"dynamodb:GetItem: {code}" in answer["Reason"]
+    assert told in answer["Reason"]
+    assert json.loads(caplog.messages[-1])["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ExpiredTokenException",
+        "ExpiredToken",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "NotAuthorized",
+        "OptInRequired",
+    ],
+)
+def test_credentials_that_do_not_hold_for_a_moment_fail_no_request(
+    account: Account, code: str
+) -> None:
+    account.border.before("DescribeServer", *[error("DescribeServer", code, 400)] * 2)
+    assert create(account) is account.state
+
+
+def test_a_deletion_does_not_leave_the_registry_for_another_service_s_silence(
+    account: Account,
+) -> None:
+    """Transfer throttles for minutes, the table fails twice: what is owed is known all the same."""
+    resource = {"DesiredState": "OFFLINE", "OnDelete": "RESTORE"}
+    created = account.send("Create", **resource)
+    account.become("CREATE_COMPLETE")
+    account.clock.sleep(60)
+    account.become("DELETE_IN_PROGRESS")
+    account.border.broken["DescribeServer"] = client_error("Throttling", 400, "DescribeServer")
+    once = client_error("InternalServerError", 500, "GetItem")
+    for at_s in (200, 350):
+        account.clock.after(at_s, lambda: account.border.before("GetItem", once))
+    account.clock.after(400, account.border.broken.clear)
+    given = {"PhysicalResourceId": created["PhysicalResourceId"]}
+    assert account.send("Delete", **resource, **given)["Status"] == "SUCCESS"
+    assert account.state is State.ONLINE
+    # It was written down, too.
+    assert account.row.released

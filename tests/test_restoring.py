@@ -200,6 +200,7 @@ def test_an_undo_that_fails_is_told_and_its_own_server_is_left(account: Account)
     undo = account.send("Update", **first, PhysicalResourceId=given, OldResourceProperties=second)
     assert (undo["Status"], undo["PhysicalResourceId"]) == ("FAILED", given)
     assert f"{second['ServerId']} is START_FAILED, wanted ONLINE" in undo["Reason"]
+    assert undo["Reason"].endswith("then deploy again.")
     assert account.row_of(second["ServerId"]).restoring == "ONLINE"
 
 

@@ -184,3 +184,24 @@ def test_a_stack_of_another_root_is_a_rival(account: Account) -> None:
     account.send("Create", DesiredState="OFFLINE", StackId=f"{STACK}a")
     answer = account.send("Create", DesiredState="OFFLINE", StackId=f"{STACK}b")
     assert answer["Status"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("UPDATE_IN_PROGRESS", "FAILED"), ("UPDATE_ROLLBACK_IN_PROGRESS", "SUCCESS")],
+)
+def test_a_rollback_s_update_is_not_refused_where_a_rival_came_later_either(
+    account: Account, status: str, told: str
+) -> None:
+    """It was sent before the rival's Create, and is delivered after it."""
+    given = f"{account.server_id}:from-ONLINE"
+    account.new_stack(OTHER_STACK, status=status)
+    update = account.request(
+        "Update", DesiredState="ONLINE", StackId=OTHER_STACK, PhysicalResourceId=given
+    )
+    account.clock.sleep(10)
+    declared(account)
+    row = raw_row(account)
+    answer = account.settle(update)
+    assert (answer["Status"], answer["PhysicalResourceId"]) == (told, given)
+    assert (account.state, raw_row(account)) == (State.OFFLINE, row)

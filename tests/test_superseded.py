@@ -1,11 +1,14 @@
 """Requests that came too late, or again: they move no server, and say so."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from local.emulator import State
-from tests.fakes.account import MADE_UP, Account, kill
+from tests.fakes.account import MADE_UP, TABLE, Account, kill
+from tests.fakes.errors import client_error
+from transfer_server_state.aws.registry import Registry
 
 DAY_S = 24 * 3600
 
@@ -224,3 +227,36 @@ def test_what_was_killed_is_carried_on_by_the_next_delivery(account: Account) ->
     assert answer["PhysicalResourceId"] == f"{account.server_id}:from-ONLINE"
     assert answer["Data"]["PreviousState"] == "ONLINE"
     assert account.commands == ["StopServer"]
+
+
+def test_a_superseded_request_notices_within_a_minute_while_it_is_throttled(
+    account: Account,
+) -> None:
+    """However long its pauses have become by then: they are drawn, so many are."""
+    account.emulator.set(stop_s=10_000, start_s=10_000)
+    throttled = client_error("Throttling", 400, "DescribeServer")
+    registry = Registry(account.aws, TABLE)
+    for number in range(150):
+        account.clock.now_s += 30_000
+        account.border.broken.clear()
+        account.state = State.ONLINE
+        account.clock.after(2, lambda: account.border.broken.update(DescribeServer=throttled))
+        superseded_at_s: list[float] = []
+
+        def supersede(told: list[float] = superseded_at_s) -> None:
+            row = account.row
+            registry.write(replace(row, request="newer", sent_at=account.clock.now()))
+            told.append(account.clock.now())
+
+        account.clock.after(300 + number, supersede)
+        assert "A newer request" in account.settle(update(account, "OFFLINE", ""))["Reason"]
+        assert account.clock.now() - superseded_at_s[0] <= 60
+
+
+def test_an_answer_of_another_version_of_the_provider_is_repeated(account: Account) -> None:
+    """What it wrote down besides is left out."""
+    event = account.request("Create", DesiredState="OFFLINE")
+    answer = account.settle(event)
+    row = account.row
+    Registry(account.aws, TABLE).write(replace(row, answer={**(row.answer or {}), "novel": 1}))
+    assert account.settle(event) == answer

@@ -1,6 +1,7 @@
 """A request as it is carried out: what is asked, by whom, and until when.
 
-The only reader of CloudFormation's event; it knows no client and no clock.
+It reads CloudFormation's event, which only entry points see besides; it knows no client and no
+clock.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requesttypes.html
 """
 

@@ -1,4 +1,4 @@
-"""Calls to AWS, and what their errors mean. The only file that knows botocore's errors.
+"""Calls to AWS, and what their errors mean: no other file asks for AWS's codes and statuses.
 
 It knows no server, no event and no decision.
 """
@@ -31,7 +31,12 @@ TRANSIENT = {"RequestTimeout", "RequestTimeoutException", "InternalError"}
 _PASSING_STATUSES = {408, 429}
 # The server may not be ready for a command yet, even when it is ONLINE.
 _PUT_OFF = {"ConflictException"}
-_DENIED = {"AccessDeniedException", "AccessDenied"}
+# Passing for a while, too: new permissions and new credentials take their time.
+_DENIED = {
+    "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException",
+    "IncompleteSignature", "InvalidClientTokenId", "NotAuthorized", "OptInRequired",
+    "UnrecognizedClientException",
+}  # fmt: skip
 # Where the permission is not named after the operation.
 _ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
 
@@ -40,7 +45,10 @@ class UnavailableError(Exception):
     """AWS gave no answer, or none for now; the text says to what.
 
     `maybe_done`: the call may have taken effect all the same. `throttled`: too many of them.
+    `outcome`: how a request ends that waits for it in vain.
     """
+
+    outcome = Outcome.UNANSWERED
 
     def __init__(self, text: str, *, maybe_done: bool = False, throttled: bool = False) -> None:
         super().__init__(text)

@@ -21,7 +21,11 @@ class ConflictError(Exception):
 
 
 class UnreachableError(UnavailableError):
-    """The table does not answer, or refuses, for now."""
+    """The table does not answer, or refuses, for now: what stands behind it is told."""
+
+    def __init__(self, error: RefusedError | UnavailableError) -> None:
+        super().__init__(str(error))
+        self.outcome = error.outcome
 
 
 class Registry:
@@ -55,7 +59,7 @@ class Registry:
         except (RefusedError, UnavailableError) as error:
             if getattr(error, "code", "") == "ConditionalCheckFailedException":
                 raise ConflictError from error
-            raise UnreachableError(str(error)) from error
+            raise UnreachableError(error) from error
 
 
 class Unremembered(Registry):

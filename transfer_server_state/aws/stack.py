@@ -78,7 +78,7 @@ class Stacks:
         arguments = {"StackName": stack_id}
         for _ in range(_MOST_PAGES):
             page = self._aws.call("cloudformation", "DescribeStackEvents", **arguments)
-            yield from (e for e in page["StackEvents"] if e["PhysicalResourceId"] == stack_id)
+            yield from (e for e in page["StackEvents"] if e.get("PhysicalResourceId") == stack_id)
             if not page.get("NextToken"):
                 return
             arguments["NextToken"] = page["NextToken"]
