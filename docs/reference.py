@@ -57,7 +57,7 @@ def diagram() -> str:
     lines = ["```mermaid", "stateDiagram-v2", "    direction LR"]
     for desired, row in TABLE.items():
         lines.append(f'    state "DesiredState: {desired}" as to_{desired} {{')
-        for observed, (before, _) in row.items():
+        for observed, (before, after) in row.items():
             here = f"        {_node(desired, observed)}"
             lines.append(f'        state "{observed}" as {_node(desired, observed)}')
             if before in COMMANDS:
@@ -66,9 +66,10 @@ def diagram() -> str:
                 lines.append(f"{here} --> {_node(desired, STABLE[observed])}")
             else:
                 lines.append(f"{here} --> [*]: SUCCESS")
+            if after is Step.FAILED:
+                lines.append(f"{here} --> [*]: FAILED, after our command")
         failed = _node(desired, _FAILURE[desired])
         lines.append(f"        {_node(desired, _UNDER_WAY[desired])} --> {failed}")
-        lines.append(f"        {failed} --> [*]: FAILED, after our command")
         lines.append("    }")
     return "\n".join([*lines, "```", ""])
 

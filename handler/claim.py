@@ -5,6 +5,7 @@ Why each rule stands is told in docs/registry.md.
 """
 
 from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.machine import State
 from transfer_server_state.outcome import Outcome
 from transfer_server_state.request import Request
 from transfer_server_state.row import Row
@@ -24,7 +25,7 @@ def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
 
 def _must_succeed(request: Request, stacks: Stacks) -> bool:
     """Tell whether it is a rollback's Update, or what it releases first: nothing may block it."""
-    return request.kind == "Update" and (request.releases or stacks.undoes(request.owner))
+    return request.kind == "Update" and (request.releases or stacks.rolls_back(request.owner))
 
 
 def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
@@ -46,16 +47,25 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
 
 def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     if row.is_free:
-        # The id tells what was found, unless that was released before.
-        known = request.identity if row.owner != request.owner else None
-        owed = known is not None and (request.restores or stacks.undoes(request.owner))
-        target = known.found if known and owed else None
+        target = _owed_by_id(request, row, stacks)
     elif row.owner == request.owner:
-        owed = not row.held or request.identity is None or request.restores
-        if row.found and not (owed or row.restoring):
-            owed = stacks.undoes(request.owner, row.declared_at)
-        target = row.restoring or (row.found if owed else None)
+        target = row.restoring or _owed_by_row(request, row, stacks)
     else:
         return row.given_up_by(request)
     claimed = row.claimed(request, owner=request.owner, restoring=target)
     return claimed if target else claimed.buried()
+
+
+def _owed_by_row(request: Request, row: Row, stacks: Stacks) -> State | None:
+    owed = not row.held or request.identity is None or request.restores
+    if row.found and not owed:
+        owed = stacks.rolls_back(request.owner, row.declared_at)
+    return row.found if owed else None
+
+
+def _owed_by_id(request: Request, row: Row, stacks: Stacks) -> State | None:
+    """Of a row that was lost, the id tells what was found; what its owner released is settled."""
+    if request.identity is None or row.owner == request.owner:
+        return None
+    owed = request.restores or stacks.rolls_back(request.owner)
+    return request.identity.found if owed else None

@@ -133,7 +133,14 @@ class Provider(CfnResource):
             except delivery.DeliveryError as error:
                 self._undelivered = error
             delivered = self._undelivered is None
-            line = {**report.line(self._event, answer), "delivered": delivered}
+            line = {
+                "request": self._event["RequestType"],
+                "stack": self._event["StackId"],
+                "resource": self._event["LogicalResourceId"],
+                "request_id": self._event["RequestId"],
+                **answer.line,
+                "delivered": delivered,
+            }
             # As text, and where the log is JSON as fields of its own.
             _LOG.info(json.dumps(line), extra=line)
 

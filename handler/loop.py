@@ -129,8 +129,8 @@ def carry_out(
         return report.answer(request, Outcome.EXPIRED, Row(), now_s=now_s)
     if not request.server_id:
         return report.answer(request, Outcome.RETAINED, Row(), now_s=now_s)
-    if request.undoes:
-        undone = Loop(request.undo(), means, until_s, go_on).run()
+    if request.abandoned:
+        undone = Loop(request.release_abandoned(), means, until_s, go_on).run()
         if undone is None or not undone.succeeded:
             return undone
     return Loop(request, means, until_s, go_on).run()

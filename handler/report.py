@@ -38,6 +38,12 @@ class Answer:
         """Tell whether the request did."""
         return self.status == "SUCCESS"
 
+    @property
+    def line(self) -> dict[str, Any]:
+        """Return what the log tells of it."""
+        told = {"status": self.status, "outcome": self.outcome, "reason": self.reason}
+        return {**told, **self.told}
+
     def record(self) -> dict[str, Any]:
         """Return it as the registry keeps it."""
         return asdict(self)
@@ -89,20 +95,6 @@ def failure(outcome: Outcome, problem: str, physical_id: str) -> Answer:
     told = problem if outcome is Outcome.INVALID else printable(problem)
     sentences = (STANDS[outcome].format(problem=told), ADVICE[outcome])
     return Answer("FAILED", physical_id, ". ".join(filter(None, sentences)), outcome)
-
-
-def line(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    """Return the fields of the log line that ends a request."""
-    return {
-        "request": event["RequestType"],
-        "stack": event["StackId"],
-        "resource": event["LogicalResourceId"],
-        "request_id": event["RequestId"],
-        "status": answer.status,
-        "outcome": answer.outcome,
-        "reason": answer.reason,
-        **answer.told,
-    }
 
 
 def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s: float) -> str:

@@ -32,7 +32,7 @@ CREATE = Request(
     restores=False,
     physical_id="not-created",
     identity=None,
-    undoes="",
+    abandoned="",
     doubted=False,
 )
 UPDATE = replace(CREATE, kind="Update", identity=FROM_ONLINE)

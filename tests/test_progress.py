@@ -112,23 +112,25 @@ def test_where_a_look_is_doubted_it_is_not_done_before_the_doubt_ends(
 
 
 def test_a_request_begins_with_the_time_of_the_command_before_it() -> None:
-    assert LOOKED.next() == Progress()
-    assert COMMANDED.seen(OFF, AT + 60).next() == Progress(earlier_at_s=AT)
-    assert COMMANDED.next() == Progress(earlier_at_s=AT, earlier_unseen=True)
-    assert INTENDED.seen(ON, AT).next() == Progress(earlier_at_s=AT, earlier_unseen=True)
+    assert LOOKED.for_the_next_request() == Progress()
+    assert COMMANDED.seen(OFF, AT + 60).for_the_next_request() == Progress(earlier_at_s=AT)
+    assert COMMANDED.for_the_next_request() == Progress(earlier_at_s=AT, earlier_unseen=True)
+    assert INTENDED.seen(ON, AT).for_the_next_request() == Progress(
+        earlier_at_s=AT, earlier_unseen=True
+    )
 
 
 def test_the_next_but_one_still_knows_of_it() -> None:
-    begun = COMMANDED.next()
-    assert begun.next() == begun
-    assert begun.seen(ON, AT + 1).next() == begun
+    begun = COMMANDED.for_the_next_request()
+    assert begun.for_the_next_request() == begun
+    assert begun.seen(ON, AT + 1).for_the_next_request() == begun
 
 
 @pytest.mark.parametrize(("later_s", "believed"), [(24.9, False), (25, True)])
 def test_no_look_is_believed_while_an_earlier_command_may_take_effect_unseen(
     later_s: float, *, believed: bool
 ) -> None:
-    seen = COMMANDED.next().seen(ON, AT + later_s)
+    seen = COMMANDED.for_the_next_request().seen(ON, AT + later_s)
     assert seen.step(OFF, AT + later_s, 0) is (Step.STOP if believed else Step.WAIT)
     assert seen.earlier_unseen is not believed
 
@@ -137,6 +139,6 @@ def test_no_look_is_believed_while_an_earlier_command_may_take_effect_unseen(
 def test_a_look_may_be_older_than_a_command_whose_effect_was_seen(
     later_s: float, step: Step
 ) -> None:
-    seen = COMMANDED.seen(OFF, AT + 2).next().seen(ON, AT + later_s)
+    seen = COMMANDED.seen(OFF, AT + 2).for_the_next_request().seen(ON, AT + later_s)
     assert seen.step(ON, AT + later_s, 0) is step
     assert seen.step(OFF, AT + later_s, 0) is Step.STOP

@@ -74,7 +74,7 @@ def test_an_id_that_is_none_is_answered_with_one(given: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "old", "undoes"),
+    ("given", "old", "abandoned"),
     [
         (f"{SERVER}:from-ONLINE", {"ServerId": OTHER}, OTHER),
         (f"{SERVER}:from-ONLINE", {"ServerId": SERVER}, ""),
@@ -86,19 +86,19 @@ def test_an_id_that_is_none_is_answered_with_one(given: object) -> None:
     ids=["undo", "same server", "no old server", "no old properties", "replacement", "made up"],
 )
 def test_an_update_back_to_the_server_of_its_id_undoes_a_replacement(
-    given: str, old: object, undoes: str
+    given: str, old: object, abandoned: str
 ) -> None:
     request = parse("Update", PhysicalResourceId=given, OldResourceProperties=old)
-    assert request.undoes == undoes
+    assert request.abandoned == abandoned
 
 
 def test_an_undo_releases_the_other_server_and_keeps_the_request() -> None:
     given = f"{SERVER}:from-ONLINE"
     request = parse("Update", PhysicalResourceId=given, OldResourceProperties={"ServerId": OTHER})
-    undo = request.undo()
+    undo = request.release_abandoned()
     assert (undo.server_id, undo.releases, undo.identity) == (OTHER, True, None)
     assert (undo.digest, undo.owner, undo.sent_s) == (request.digest, request.owner, SENT_S)
-    assert undo.undoes == ""
+    assert undo.abandoned == ""
     assert request.identity == Identity(SERVER, State.ONLINE)
 
 

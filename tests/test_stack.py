@@ -32,7 +32,7 @@ def stacks(cloudformation: CloudFormation) -> Stacks:
 
 
 @pytest.mark.parametrize(
-    ("status", "undoes"),
+    ("status", "rolls_back"),
     [
         ("ROLLBACK_IN_PROGRESS", True),
         ("UPDATE_ROLLBACK_IN_PROGRESS", True),
@@ -44,12 +44,14 @@ def stacks(cloudformation: CloudFormation) -> Stacks:
         ("UPDATE_ROLLBACK_FAILED", False),
     ],
 )
-def test_a_stack_undoes_what_was_declared_while_it_rolls_back(status: str, *, undoes: bool) -> None:
-    assert stacks(api(status)).undoes(OWNER) is undoes
+def test_a_stack_undoes_what_was_declared_while_it_rolls_back(
+    status: str, *, rolls_back: bool
+) -> None:
+    assert stacks(api(status)).rolls_back(OWNER) is rolls_back
 
 
 @pytest.mark.parametrize(
-    ("past", "undoes"),
+    ("past", "rolls_back"),
     [
         (["CREATE_IN_PROGRESS", "CREATE_COMPLETE"], False),
         (["CREATE_IN_PROGRESS"], True),
@@ -62,20 +64,22 @@ def test_a_stack_undoes_what_was_declared_while_it_rolls_back(status: str, *, un
     ],
 )
 def test_the_deletion_of_a_stack_undoes_what_never_was_complete(
-    past: list[str], *, undoes: bool
+    past: list[str], *, rolls_back: bool
 ) -> None:
     deleted = stacks(api(*past, "DELETE_IN_PROGRESS"))
-    assert deleted.undoes(OWNER, declared_at=1_030) is undoes
+    assert deleted.rolls_back(OWNER, declared_at=1_030) is rolls_back
 
 
-@pytest.mark.parametrize(("declared_at", "undoes"), [(1_118, False), (1_119, True), (1_200, True)])
+@pytest.mark.parametrize(
+    ("declared_at", "rolls_back"), [(1_118, False), (1_119, True), (1_200, True)]
+)
 def test_the_deletion_of_a_stack_leaves_what_an_earlier_operation_declared(
-    declared_at: float, *, undoes: bool
+    declared_at: float, *, rolls_back: bool
 ) -> None:
     """Of the declaration only the second is known."""
     update = ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"]
     deleted = stacks(api("CREATE_IN_PROGRESS", "CREATE_COMPLETE", *update, "DELETE_IN_PROGRESS"))
-    assert deleted.undoes(OWNER, declared_at) is undoes
+    assert deleted.rolls_back(OWNER, declared_at) is rolls_back
 
 
 class WithResources(CloudFormation):
@@ -89,27 +93,27 @@ class WithResources(CloudFormation):
 
 def test_only_the_stack_s_own_events_count() -> None:
     stack = api("CREATE_IN_PROGRESS", "ROLLBACK_FAILED", "DELETE_IN_PROGRESS").stacks[NESTED]
-    assert stacks(WithResources(stack)).undoes(OWNER, declared_at=1_030)
+    assert stacks(WithResources(stack)).rolls_back(OWNER, declared_at=1_030)
 
 
 def test_a_deletion_looks_back_ten_pages_and_no_further() -> None:
     failed = ["DELETE_IN_PROGRESS", "DELETE_FAILED"] * 20
     cloudformation = api("CREATE_IN_PROGRESS", *failed, "DELETE_IN_PROGRESS")
-    assert not stacks(cloudformation).undoes(OWNER, declared_at=1_030)
+    assert not stacks(cloudformation).rolls_back(OWNER, declared_at=1_030)
     assert cloudformation.calls.count("DescribeStackEvents") == 10
 
 
 @pytest.mark.parametrize(
-    ("root", "undoes"),
+    ("root", "rolls_back"),
     [("ROLLBACK_IN_PROGRESS", True), ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False)],
 )
 def test_a_nested_stack_that_is_deleted_undoes_what_its_root_undoes(
-    root: str, *, undoes: bool
+    root: str, *, rolls_back: bool
 ) -> None:
     cloudformation = api("DELETE_IN_PROGRESS", parent_id=PARENT)
     cloudformation.stacks[PARENT] = Stack(PARENT, "DELETE_IN_PROGRESS", parent_id=ROOT)
     cloudformation.stacks[ROOT] = Stack(ROOT, root)
-    assert stacks(cloudformation).undoes(OWNER) is undoes
+    assert stacks(cloudformation).rolls_back(OWNER) is rolls_back
     assert cloudformation.calls == ["DescribeStacks"] * 3
 
 
@@ -118,13 +122,13 @@ def test_the_deletion_of_a_root_asks_for_the_root_s_own_past() -> None:
     cloudformation.stacks[ROOT] = Stack(ROOT)
     for at_s, status in ((1_000, "CREATE_IN_PROGRESS"), (1_060, "DELETE_IN_PROGRESS")):
         cloudformation.stacks[ROOT].become(status, at_s)
-    assert stacks(cloudformation).undoes(OWNER, declared_at=1_030)
+    assert stacks(cloudformation).rolls_back(OWNER, declared_at=1_030)
 
 
 def test_a_nested_stack_that_is_updated_is_not_asked_after_its_parent() -> None:
     cloudformation = api("UPDATE_IN_PROGRESS", parent_id=PARENT)
     cloudformation.stacks[PARENT] = Stack(PARENT, "ROLLBACK_IN_PROGRESS")
-    assert not stacks(cloudformation).undoes(OWNER)
+    assert not stacks(cloudformation).rolls_back(OWNER)
 
 
 # Who has a server
@@ -209,4 +213,4 @@ def test_throttling_is_passed_on() -> None:
     cloudformation = api("ROLLBACK_IN_PROGRESS")
     cloudformation.failures.append(client_error("Throttling", 400, "DescribeStacks"))
     with pytest.raises(UnavailableError, match="cloudformation:DescribeStacks: Throttling"):
-        stacks(cloudformation).undoes(OWNER)
+        stacks(cloudformation).rolls_back(OWNER)

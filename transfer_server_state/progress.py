@@ -47,7 +47,7 @@ class Progress:
     earlier_at_s: float = 0
     earlier_unseen: bool = False
 
-    def next(self) -> "Progress":
+    def for_the_next_request(self) -> "Progress":
         """Return how far a request is that begins after this one."""
         if not self.command:
             return Progress(earlier_at_s=self.earlier_at_s, earlier_unseen=self.earlier_unseen)

@@ -48,7 +48,7 @@ class Owner:
 class Request:
     """One request for one server; `desired` is None where the server is released.
 
-    `identity` is the PhysicalResourceId, if it is one of ours; `undoes` a server that an earlier
+    `identity` is the PhysicalResourceId, if it is one of ours; `abandoned` a server that an earlier
     request was bringing in; `doubted` says that AWS or another command may just have moved it.
     """
 
@@ -62,7 +62,7 @@ class Request:
     restores: bool
     physical_id: str
     identity: Identity | None
-    undoes: str
+    abandoned: str
     doubted: bool
 
     @classmethod
@@ -89,7 +89,7 @@ class Request:
             restores=asked.restores,
             physical_id=given if given and isinstance(given, str) else NOT_CREATED,
             identity=identity,
-            undoes=before if old and knows and before != server_id else "",
+            abandoned=before if old and knows and before != server_id else "",
             doubted=old is not None
             and knows
             and declaration.moves(old, event.get("ResourceProperties")),
@@ -115,10 +115,10 @@ class Request:
         # X-Amz-Date leaves out the part of a second.
         return now_s >= self.sent_s + self.timeout_s + 1
 
-    def undo(self) -> "Request":
+    def release_abandoned(self) -> "Request":
         """Return the release of the server that an earlier request was bringing in."""
         return replace(
-            self, server_id=self.undoes, desired=None, identity=None, undoes="", doubted=False
+            self, server_id=self.abandoned, desired=None, identity=None, abandoned="", doubted=False
         )
 
 

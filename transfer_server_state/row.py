@@ -80,7 +80,7 @@ class Row:
             request=request.digest,
             sent_at=request.sent_s,
             past=past[-_PAST:],
-            progress=self.progress.next(),
+            progress=self.progress.for_the_next_request(),
             answer=None,
             released=False,
             expires_at=0,

@@ -117,7 +117,8 @@ def registry_was_away(request: Request) -> bool:
 def nobody_can_tell(request: Request) -> bool:
     """A deletion that cannot read what it owes, in the registry or of its stack, says so.
 
-    It tries for two minutes, or for as long as it has time, and leaves the server as it is.
+    It tries for as long as it has time, or for half a minute where that is denied, and leaves the
+    server as it is.
     """
     return any(
         "nobody could tell" in answer["Reason"]

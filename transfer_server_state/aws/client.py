@@ -30,7 +30,7 @@ THROTTLED = {
 TRANSIENT = {"RequestTimeout", "RequestTimeoutException", "InternalError"}
 _PASSING_STATUSES = {408, 429}
 # The server may not be ready for a command yet, even when it is ONLINE.
-_PUT_OFF = {"ConflictException"}
+_NOT_READY = {"ConflictException"}
 # Passing for a while, too: new permissions and new credentials take their time.
 _DENIED = {
     "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException",
@@ -114,7 +114,7 @@ class Aws:
 def _meaning(error: ClientError, action: str) -> Exception:
     code = str(error.response["Error"].get("Code"))
     status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-    if code in THROTTLED | _PUT_OFF:
+    if code in THROTTLED | _NOT_READY:
         return UnavailableError(f"{action}: {code}", throttled=code in THROTTLED)
     if code in TRANSIENT or status in _PASSING_STATUSES or status >= 500:
         throttled = status == 429

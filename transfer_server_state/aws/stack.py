@@ -28,7 +28,7 @@ class Stacks:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
-    def undoes(self, owner: Owner, declared_at: float = 0) -> bool:
+    def rolls_back(self, owner: Owner, declared_at: float = 0) -> bool:
         """Tell whether its stack undoes what the owner declared, at that time if that is known.
 
         It does while it rolls back; where that failed, or there was none, when it is deleted.
