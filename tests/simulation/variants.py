@@ -107,7 +107,7 @@ VARIANTS = {
     ),
     "forgets its command": Variant(5, replaced=((registry, "_row", _forgets_its_command),)),
     "writes blindly": Variant(5, replaced=((Registry, "write", _writes_blindly),)),
-    "sees no rollback": Variant(6, replaced=((Stacks, "undoes", lambda *_: False),)),
+    "sees no rollback": Variant(6, replaced=((Stacks, "rolls_back", lambda *_: False),)),
     "clings to what is gone": Variant(
         7, replaced=((report, "_RELEASES", report._RELEASES - {Outcome.GONE}),)
     ),
