@@ -77,9 +77,8 @@ def archive(folder: Path) -> Path:
 
 
 def packaged(uri: str) -> str:
-    """template.yaml with the package's address in the place of its folder."""
+    """template.yaml with the package's address in the place of its folder, for each function."""
     template = (ROOT / "template.yaml").read_text()
-    before, found, after = template.partition(_CODE)
-    if not found or _CODE in after:
-        raise NotDeployedError(f"template.yaml has not exactly one line {_CODE.strip()!r}.")
-    return f"{before}{_CODE.replace('.', uri)}{after}"
+    if _CODE not in template:
+        raise NotDeployedError(f"template.yaml has no line {_CODE.strip()!r}.")
+    return template.replace(_CODE, _CODE.replace(".", uri))

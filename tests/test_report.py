@@ -23,6 +23,7 @@ CREATE = Request(
     server_id=SERVER,
     desired=State.OFFLINE,
     restores=False,
+    reasserts=False,
     physical_id="not-created",
     identity=None,
     abandoned="",

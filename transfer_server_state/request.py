@@ -60,6 +60,7 @@ class Request:
     server_id: str
     desired: State | None
     restores: bool
+    reasserts: bool
     physical_id: str
     identity: Identity | None
     abandoned: str
@@ -87,6 +88,7 @@ class Request:
             server_id=server_id,
             desired=asked.desired,
             restores=asked.restores,
+            reasserts=asked.reasserts,
             physical_id=given if given and isinstance(given, str) else NOT_CREATED,
             identity=identity,
             abandoned=before if old and knows and before != server_id else "",
