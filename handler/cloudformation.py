@@ -40,6 +40,8 @@ _KINDS = ("Create", "Update", "Delete")
 _IDS = ("StackId", "RequestId", "LogicalResourceId")
 # Kept back of each invocation, for another to go on.
 _HAND_OVER_S = 75
+# And of that, to answer if no other can.
+_ANSWER_S = 10
 
 
 class NotARequestError(ValueError):
@@ -83,12 +85,19 @@ class Provider(CfnResource):
         try:
             home = Home.of(context.invoked_function_arn)
             request = Request.parse(event, home, self._clock.now())
+            remaining_s = context.get_remaining_time_in_millis() / 1000
+            ends_s = self._clock.now() + remaining_s
             self._answer = carry_out(
                 request,
                 self._means(),
-                until_s=self._until_s(context),
+                until_s=ends_s - min(_HAND_OVER_S, remaining_s / 4),
                 go_on=partial(
-                    continuation.invoke, self._aws, self._clock, context.invoked_function_arn, event
+                    continuation.invoke,
+                    self._aws,
+                    self._clock,
+                    context.invoked_function_arn,
+                    event,
+                    ends_s - _ANSWER_S,
                 ),
             )
         except InvalidDeclarationError as error:
@@ -111,10 +120,6 @@ class Provider(CfnResource):
             stacks=Stacks(self._aws),
             clock=self._clock,
         )
-
-    def _until_s(self, context: Any) -> float:
-        remaining_s: float = context.get_remaining_time_in_millis() / 1000
-        return self._clock.now() + remaining_s - min(_HAND_OVER_S, remaining_s / 4)
 
     def _send(self, status: str | None = None, reason: str = "", **_: Any) -> None:
         """Answer, unless that was done: the one override of what crhelper keeps private.

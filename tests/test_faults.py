@@ -181,8 +181,9 @@ def cases() -> Iterator[Any]:
 
 def is_passing(point: Point, fault: Fault) -> bool:
     """Tell whether a request goes on in spite of a fault that ends."""
-    believed_later = fault.name in DENIED | {GONE} and point.operation != "Invoke"
-    return fault.passes or believed_later or SERVICE_OF[point.operation] == "dynamodb"
+    # Of a refusal to go on, or of the registry, nothing is believed before there is no more time.
+    tried_again = point.operation == "Invoke" or SERVICE_OF[point.operation] == "dynamodb"
+    return fault.passes or fault.name in DENIED | {GONE} or tried_again
 
 
 def succeeds(point: Point, fault: Fault, *, lasts: bool) -> bool:
