@@ -27,14 +27,18 @@ setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(BIN)/python -m local.walk
 
-# One more than there are cores, for those that wait for the local engine do not need theirs.
-WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Not traced for coverage, which takes half as long again, nor needed for it.
+UNTRACED = $(patsubst %,tests/test_%.py,benchmarks dynamodb faults hostile_events)
+CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
+PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numprocesses
 test: setup ## lint, types, and every test, with full coverage of what runs in Lambda
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=
+	$(PYTEST) $(CORES) --cov --cov-report= $(filter-out $(UNTRACED),$(wildcard tests/test_*.py))
+# Two more than there are cores, for those that wait for the local engine do not need theirs.
+	$(PYTEST) $$(($(CORES) + 2)) tests/*/ $(UNTRACED)
 
 mutants: setup ## break what runs in Lambda in every small way, and see whether a test notices
 	@rm -rf mutants

@@ -1,23 +1,13 @@
 """An account in which all moves with one clock, and nothing leaves the process.
 
-Real entry point, crhelper, boto3's Transfer client and its parsers; the emulator answers it in the
-bytes of the protocol. Fakes stand for the clients of DynamoDB, CloudFormation and Lambda, and for
-the response store.
+Real entry point and crhelper, and the emulator of Transfer. Fakes stand for boto3's clients, and
+for the response store.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from io import BytesIO
 from itertools import count
 from typing import Any
-
-import boto3
-from botocore import UNSIGNED
-from botocore.awsrequest import AWSResponse
-from botocore.config import Config
 
 from handler.cloudformation import Provider
 from handler.guard import Guard
@@ -30,7 +20,8 @@ from tests.fakes.cloudformation import CloudFormation, Stack
 from tests.fakes.dynamodb import DynamoDB
 from tests.fakes.function import Lambda
 from tests.fakes.response_store import ResponseStore
-from transfer_server_state.aws.client import CONFIG, Aws
+from tests.fakes.transfer import Transfer
+from transfer_server_state.aws.client import Aws
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.row import Row
 
@@ -69,13 +60,6 @@ class Context:
         return int((self.until_s - self.clock.now()) * 1000)
 
 
-@cache
-def _transfer_client() -> Any:
-    """Make the one client of all accounts; whoever is open answers it."""
-    unsigned = CONFIG.merge(Config(signature_version=UNSIGNED))
-    return boto3.client("transfer", region_name=REGION, config=unsigned)
-
-
 @dataclass
 class Account:
     """An account with the provider deployed, one server in it, and one stack at work."""
@@ -95,7 +79,7 @@ class Account:
         self.emulator = Service(now=self.clock.now)
         # By number, so that a test runs alike each time.
         self._ids = (f"{number:08x}-0000-4000-8000-000000000000" for number in count(1))
-        self.transfer = _transfer_client()
+        self.transfer = Transfer(self.emulator, REGION)
         self.cloudformation = CloudFormation(self.stack)
         clients = {
             "transfer": self.transfer,
@@ -106,26 +90,10 @@ class Account:
         }
         watched = {name: Watched(client, self.border) for name, client in clients.items()}
         self.aws = Aws(watched.__getitem__)
-
-    @contextmanager
-    def open(self) -> Iterator["Account"]:
-        """Answer the Transfer client, and make the server."""
-        events = self.transfer.meta.events
-        events.register_first("before-send.transfer", self._answer)
-        try:
-            self.server_id = self.new_server()
-            # Long enough ago that no read shows how it came up.
-            self.clock.now_s += 1_000
-            self.become("CREATE_IN_PROGRESS")
-            yield self
-        finally:
-            events.unregister("before-send.transfer", self._answer)
-
-    def _answer(self, request: Any, **_: object) -> AWSResponse:
-        target = request.headers["X-Amz-Target"].decode()
-        answer = self.emulator.answer(target, request.body, REGION)
-        headers = {"content-length": str(len(answer.body))}
-        return AWSResponse(request.url, answer.status, headers, _Raw(answer.body))
+        self.server_id = self.new_server()
+        # Long enough ago that no read shows how it came up.
+        self.clock.now_s += 1_000
+        self.become("CREATE_IN_PROGRESS")
 
     def new_server(self) -> str:
         """Make another server, ONLINE."""
@@ -232,8 +200,3 @@ class Account:
     def operations(self) -> list[str]:
         calls = [call.operation for call in self.emulator.calls()]
         return [operation for operation in calls if operation != "CreateServer"]
-
-
-class _Raw(BytesIO):
-    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-        yield self.read()
