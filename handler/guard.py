@@ -14,6 +14,7 @@ from typing import Any
 
 from handler.keep import Keeper
 from handler.metrics import embedded
+from transfer_server_state import __version__
 from transfer_server_state.aws.client import Aws, Patient, RefusedError
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server, states
@@ -56,7 +57,7 @@ class Guard:
                 "RestorationsOwed": keeper.owed,
                 "Reasserted": keeper.reasserted,
             }
-        line = embedded(self._clock.now(), counts)
+        line = {"version": __version__, **embedded(self._clock.now(), counts)}
         _LOG.info(json.dumps(line), extra=line)
         if keeper.failures:
             raise GuardError(

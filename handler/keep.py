@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from transfer_server_state import __version__
 from transfer_server_state.aws import bus
 from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
 from transfer_server_state.aws.registry import ConflictError, Registry
@@ -94,6 +95,7 @@ class Keeper:
         """Tell a finding in the log, and on the bus when a drift begins or ends."""
         since_s = row.drift.since_s if row.drift else self._now()
         told = {
+            "version": __version__,
             "finding": finding,
             "server": row.server_id,
             "declared": row.target,

@@ -197,7 +197,7 @@ def gone(account: Account) -> None:
 
 
 def test_a_declaration_whose_owner_is_gone_is_released_after_asking(
-    account: Account, capsys: pytest.CaptureFixture[str]
+    account: Account,
 ) -> None:
     gone(account)
     asked: list[str] = []
