@@ -14,6 +14,7 @@ from typing import Any
 
 from handler.keep import Keeper
 from handler.metrics import embedded
+from transfer_server_state import __version__
 from transfer_server_state.aws.client import Aws, Patient, RefusedError
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server, states
@@ -40,7 +41,7 @@ class Guard:
 
     def handle(self, event: Any, context: Any) -> None:  # noqa: ARG002 - Lambda passes it
         """Handle an event of EventBridge's. Raises GuardError, so that Lambda tries again."""
-        logging.getLogger().setLevel(logging.INFO)
+        logging.getLogger("handler").setLevel(logging.INFO)
         registry = Registry(self._aws, os.environ["REGISTRY_TABLE"])
         keeper = Keeper(self._aws, registry, self._clock)
         named = _server_of(event)
@@ -56,7 +57,7 @@ class Guard:
                 "RestorationsOwed": keeper.owed,
                 "Reasserted": keeper.reasserted,
             }
-        line = embedded(self._clock.now(), counts)
+        line = {"version": __version__, **embedded(self._clock.now(), counts)}
         _LOG.info(json.dumps(line), extra=line)
         if keeper.failures:
             raise GuardError(

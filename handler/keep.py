@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from transfer_server_state import __version__
 from transfer_server_state.aws import bus
 from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
 from transfer_server_state.aws.registry import ConflictError, Registry
@@ -16,10 +17,12 @@ from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
 from transfer_server_state.drift import Drift, Finding
-from transfer_server_state.machine import COMMANDS, MOVING, State
+from transfer_server_state.machine import COMMANDS, State
 from transfer_server_state.progress import LEAVES_WITHIN_S
 from transfer_server_state.row import Row
+from transfer_server_state.standing import Standing, standing
 
+_DRIFTED = {Standing.DRIFTED, Standing.GONE}
 _LOG = logging.getLogger(__name__)
 
 
@@ -36,15 +39,16 @@ class Keeper:
 
     def look_after(self, row: Row, actual: State | None, *, at_once: bool) -> None:
         """See to a server that was found so, None if there is none; what fails is noted."""
-        if not row.is_settled(self._now()):
+        if row.is_free:
             return
-        self.owed += bool(row.restoring)
+        how = standing(row, actual, self._now())
+        settled = how not in {Standing.AT_WORK, Standing.FAILED}
+        self.owed += settled and row.restoring is not None
+        self.drifted += how in _DRIFTED or (how is Standing.MOVING and row.drift is not None)
         try:
-            if actual is row.target:
+            if how is Standing.AS_DECLARED:
                 self._settle(row)
-                return
-            self.drifted += bool(row.drift or actual not in MOVING)
-            if actual not in MOVING:
+            elif how in _DRIFTED:
                 self._see_to(row, actual, at_once=at_once)
         except ConflictError:
             # A request came: it knows better.
@@ -91,6 +95,7 @@ class Keeper:
         """Tell a finding in the log, and on the bus when a drift begins or ends."""
         since_s = row.drift.since_s if row.drift else self._now()
         told = {
+            "version": __version__,
             "finding": finding,
             "server": row.server_id,
             "declared": row.target,

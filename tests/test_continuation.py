@@ -190,5 +190,5 @@ def given_up(account: Account) -> str:
     account.invoke(update(account))
     (answer,) = account.store.answers
     assert answer["Status"] == "FAILED"
-    assert answer["Reason"].endswith("could not invoke itself. Mend that, then deploy again.")
+    assert "could not invoke itself. Mend that, then deploy again. [" in answer["Reason"]
     return str(answer["Reason"])

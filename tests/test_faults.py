@@ -40,8 +40,8 @@ UNDONE = {"Create": ONLINE, "Update": OFFLINE, "Delete": ONLINE}
 # Enough for a deletion to do without the registry, or for a second invocation.
 TIMEOUT_S, LONG_S = 240, 480
 ADVICE = re.compile(
-    r"(deploy again|delete again, or retain the resource)(, or raise ServiceTimeout)?\.$"
-    r"|Check ServerId: .*\.$"
+    r"((deploy again|delete again, or retain the resource)(, or raise ServiceTimeout)?\."
+    r"|Check ServerId: .*\.) \[[0-9a-f]{8}\]$"
 )
 
 

@@ -10,6 +10,7 @@ from local.emulator import State
 from tests.fakes.account import STACK, Account, kill
 from tests.fakes.errors import client_error
 from tests.test_contracts import actions
+from transfer_server_state import __version__
 
 MINUTES = 5 * 60
 
@@ -101,6 +102,7 @@ def test_a_drift_is_told_once_when_it_begins_and_once_when_it_ends(
     assert begun["Source"] == "transfer-server-state"
     since = begun["Detail"].pop("since")
     assert begun["Detail"] == {
+        "version": __version__,
         "finding": "drifted",
         "server": account.server_id,
         "declared": "OFFLINE",

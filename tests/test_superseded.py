@@ -49,7 +49,7 @@ def test_a_cancelled_update_stops_within_a_minute_and_commands_nothing(
     account.invoke(cancelled)
     stopped = answers_by_id(account)[cancelled["RequestId"]]
     assert stopped["Status"] == "FAILED"
-    assert stopped["Reason"] == (
+    assert stopped["Reason"].rpartition(" [")[0] == (
         f"A newer request of demo/State has {account.server_id}. This one does nothing more."
     )
     assert account.clock.now() - began_s < 100 + 60
@@ -93,7 +93,7 @@ def test_an_older_request_that_is_delivered_later_is_superseded(
     calls = len(account.operations)
     answer = account.settle(older)
     assert answer["Status"] == ("SUCCESS" if request_type == "Delete" else "FAILED")
-    assert answer["Reason"].endswith("This one does nothing more.")
+    assert "This one does nothing more." in answer["Reason"]
     assert len(account.operations) == calls
 
 

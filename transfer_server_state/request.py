@@ -82,7 +82,7 @@ class Request:
         return cls(
             kind=event["RequestType"],
             owner=Owner(event["StackId"], event["LogicalResourceId"]),
-            digest=_digest(event["ResponseURL"], event["RequestId"]),
+            digest=request_digest(event["ResponseURL"], event["RequestId"]),
             sent_s=_sent_s(event["ResponseURL"], now_s),
             timeout_s=asked.timeout_s,
             server_id=server_id,
@@ -124,7 +124,8 @@ class Request:
         )
 
 
-def _digest(response_url: str, request_id: str) -> str:
+def request_digest(response_url: str, request_id: str) -> str:
+    """Return what a request is known by, however often it is delivered; neither alone is enough."""
     return hashlib.sha256(f"{response_url} {request_id}".encode()).hexdigest()[:32]
 
 

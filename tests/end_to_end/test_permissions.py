@@ -24,6 +24,9 @@ from local.stack import Stack
 # and asks no policy: what would be missed on AWS is not missed here.
 MADE_BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
 
+KEPT = TEMPLATE.replace(
+    "      DesiredState: !Ref", "      OnDrift: REASSERT\n      DesiredState: !Ref"
+)
 Act = Callable[[], None]
 
 
@@ -31,11 +34,11 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _actions() -> list[str]:
-    """What the template's policies allow."""
+def _actions(*logical_ids: str) -> list[str]:
+    """What these of the template's roles and policies allow."""
     template, problems = decode_str((ROOT / "template.yaml").read_text())
     assert not problems
-    properties = [resource.get("Properties", {}) for resource in template["Resources"].values()]
+    properties = [template["Resources"][name]["Properties"] for name in logical_ids]
     policies = [policy for each in properties for policy in each.get("Policies", [each])]
     return [
         action
@@ -46,11 +49,11 @@ def _actions() -> list[str]:
 
 
 class Role:
-    """The provider's role, as it was deployed."""
+    """A role of the provider's stack, as it was deployed."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, logical_id: str) -> None:
         self._iam = engine.client("iam")
-        self._name = provider.deployed(engine, "Role")
+        self._name = provider.deployed(engine, logical_id)
 
     @contextmanager
     def without(self, action: str) -> Iterator[None]:
@@ -92,11 +95,11 @@ class Situation:
         self.stack = Stack(engine.client("cloudformation"), name, patience_s=15)
 
     def declare(self, desired: str) -> None:
-        self.stack.change(TEMPLATE, {"ServerId": self.server_id, "DesiredState": desired})
+        self.stack.change(KEPT, {"ServerId": self.server_id, "DesiredState": desired})
 
-    def has_declared(self) -> None:
-        self.put("OFFLINE")
-        self.declare("OFFLINE")
+    def has_declared(self, desired: str = "OFFLINE") -> None:
+        self.put(desired)
+        self.declare(desired)
         assert self.stack.settled() == "CREATE_COMPLETE"
 
     def put(self, state: str) -> None:
@@ -140,7 +143,26 @@ def declared_by_another_stack_too(situation: Situation) -> Iterator[Act]:
     yield lambda: Situation(situation.engine, situation.server_id).declare("OFFLINE")
 
 
-# What makes the function need it: a preparation, and what is done then.
+@contextmanager
+def passed(situation: Situation) -> Iterator[Act]:
+    yield lambda: provider.guard(situation.engine)
+
+
+@contextmanager
+def drifted(situation: Situation) -> Iterator[Act]:
+    situation.has_declared("OFFLINE")
+    situation.put("ONLINE")
+    yield lambda: provider.guard(situation.engine, situation.server_id)
+
+
+@contextmanager
+def drifted_back(situation: Situation) -> Iterator[Act]:
+    situation.has_declared("ONLINE")
+    situation.put("OFFLINE")
+    yield lambda: provider.guard(situation.engine, situation.server_id)
+
+
+# What makes a function need it: a preparation, and what is done then.
 NEEDED_WHEN = {
     "transfer:DescribeServer": stopped,
     "transfer:StopServer": stopped,
@@ -152,12 +174,29 @@ NEEDED_WHEN = {
     "dynamodb:PutItem": stopped,
     "lambda:InvokeFunction": outlasting_the_function,
 }
+GUARD_NEEDS_WHEN = {
+    "transfer:ListServers": passed,
+    "dynamodb:Scan": passed,
+    "dynamodb:GetItem": drifted,
+    "dynamodb:PutItem": drifted,
+    "transfer:DescribeServer": drifted,
+    "transfer:StopServer": drifted,
+    "transfer:StartServer": drifted_back,
+    "cloudformation:DescribeStacks": drifted,
+    "cloudformation:DescribeStackResource": drifted,
+    "events:PutEvents": drifted,
+}
+# The role, those of the template's resources that it is made of, and when it needs what.
+ROLES = {
+    "Role": (("Role", "Continuation"), NEEDED_WHEN),
+    "GuardRole": (("GuardRole",), GUARD_NEEDS_WHEN),
+}
+EACH_ACTION = [(role, action) for role, (_, needed) in ROLES.items() for action in needed]
 
 
-@pytest.fixture(scope="module")
-def role(engine: Engine) -> Role:
+@pytest.fixture(autouse=True, scope="module")
+def _quick_servers(engine: Engine) -> None:
     engine.control("PATCH", "settings", {"start_s": 0, "stop_s": 0})
-    return Role(engine)
 
 
 def sees(engine: Engine, wanted: set[Call], *acts: Act) -> set[Call]:
@@ -173,23 +212,29 @@ def sees(engine: Engine, wanted: set[Call], *acts: Act) -> set[Call]:
         time.sleep(0.01)
 
 
-def test_the_role_is_looked_at_action_by_action() -> None:
-    assert sorted(_actions()) == sorted(NEEDED_WHEN.keys() | MADE_BY_LAMBDA)
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_is_looked_at_action_by_action(role: str) -> None:
+    parts, needed = ROLES[role]
+    assert sorted(set(_actions(*parts)) - MADE_BY_LAMBDA) == sorted(needed)
 
 
-@pytest.mark.usefixtures("role")
-def test_with_its_role_the_function_makes_each_call_and_none_is_denied(engine: Engine) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_with_its_role_a_function_makes_each_call_and_none_is_denied(
+    engine: Engine, role: str
+) -> None:
     before = len(engine.gateway.calls)
-    wanted = {Call(action, denied=False) for action in NEEDED_WHEN}
+    _, needed = ROLES[role]
+    wanted = {Call(action, denied=False) for action in needed}
     with ExitStack() as stack:
-        situations = dict.fromkeys(NEEDED_WHEN.values())
+        situations = dict.fromkeys(needed.values())
         acts = [stack.enter_context(each(Situation(engine))) for each in situations]
         assert sees(engine, wanted, *acts) == wanted
     assert not [call for call in engine.gateway.calls[before:] if call.denied]
 
 
-@pytest.mark.parametrize("action", NEEDED_WHEN)
-def test_a_permission_taken_away_is_missed(engine: Engine, role: Role, action: str) -> None:
+@pytest.mark.parametrize(("role", "action"), EACH_ACTION)
+def test_a_permission_taken_away_is_missed(engine: Engine, role: str, action: str) -> None:
     denied = {Call(action, denied=True)}
-    with NEEDED_WHEN[action](Situation(engine)) as act, role.without(action):
+    _, needed = ROLES[role]
+    with needed[action](Situation(engine)) as act, Role(engine, role).without(action):
         assert sees(engine, denied, act) == denied

@@ -42,7 +42,7 @@ def test_packaging_changes_nothing_but_the_address_of_the_package() -> None:
     before = (ROOT / "template.yaml").read_text().splitlines()
     after = provider.packaged("s3://bucket/package.zip").splitlines()
     changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
-    assert changed == [("      CodeUri: .", "      CodeUri: s3://bucket/package.zip")]
+    assert changed == [("      CodeUri: .", "      CodeUri: s3://bucket/package.zip")] * 2
 
 
 def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
