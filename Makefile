@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test simulate bench mutants docs up picture build deploy lock clean build-Provider build-Guard
+.PHONY: help setup run test lint quick slow simulate bench mutants docs up picture build deploy lock clean build-Provider build-Guard
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,18 +27,26 @@ setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(BIN)/python -m local.walk
 
-# Not traced for coverage, which takes half as long again, nor needed for it.
-UNTRACED = $(patsubst %,tests/test_%.py,benchmarks dynamodb faults hostile_events)
-CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
-PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numprocesses
-test: setup ## lint, types, and every test, with full coverage of what runs in Lambda
+test: setup lint ## lint, types, and every test, with full coverage of what runs in Lambda
+# At once: half of the slow ones wait for the local engine.
+	@$(MAKE) --no-print-directory --jobs quick slow
+
+lint: setup ## lint and types alone
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint
-	$(PYTEST) $(CORES) --cov --cov-report= $(filter-out $(UNTRACED),$(wildcard tests/test_*.py))
-# Two more than there are cores, for those that wait for the local engine do not need theirs.
-	$(PYTEST) $$(($(CORES) + 2)) tests/*/ $(UNTRACED)
+
+# Each file stays with one worker, for the sake of what its tests share.
+PYTEST = $(BIN)/python -m pytest --quiet --dist loadfile --no-loadscope-reorder --numprocesses
+CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
+# Those that repeat much, of what the others cover; tracing would make it half as long again.
+REPEATING = $(patsubst %,tests/test_%.py,benchmarks dynamodb faults hostile_events)
+quick: setup ## a thousand tests in seconds, with full coverage of what runs in Lambda
+	$(PYTEST) $(CORES) --cov --cov-report= $(filter-out $(REPEATING),$(wildcard tests/test_*.py))
+
+slow: setup ## the tests that repeat much, or start servers, functions and engines
+	$(PYTEST) $$(($(CORES) + 2)) tests/*/ $(REPEATING)
 
 mutants: setup ## break what runs in Lambda in every small way, and see whether a test notices
 	@rm -rf mutants

@@ -18,6 +18,11 @@ def test_a_row_is_free_without_a_version_and_as_a_tombstone() -> None:
     assert not OWN.is_free
 
 
+def test_a_row_that_is_free_is_not_settled() -> None:
+    assert not Row(SERVER).is_settled(0)
+    assert not replace(OWN, answer={"status": "SUCCESS"}).buried().is_settled(0)
+
+
 def test_what_is_owed_comes_before_what_is_declared() -> None:
     assert OWN.target is ON
     assert replace(OWN, restoring=OFF).target is OFF

@@ -229,6 +229,16 @@ def test_what_was_killed_is_carried_on_by_the_next_delivery(account: Account) ->
     assert account.commands == ["StopServer"]
 
 
+def test_what_it_saw_itself_is_not_forgotten_for_a_write_of_another_delivery(
+    account: Account,
+) -> None:
+    account.emulator.set(stop_s=20)
+    account.clock.after(10, lambda: Registry(account.aws, TABLE).write(account.row))
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
+    assert account.commands == ["StopServer"]
+    assert account.row.progress.looks == account.operations.count("DescribeServer")
+
+
 def test_a_superseded_request_notices_within_a_minute_while_it_is_throttled(
     account: Account,
 ) -> None:

@@ -1,4 +1,4 @@
-"""One engine for all tests of this folder, with the provider deployed once."""
+"""An engine for each file of this folder, with the provider deployed; no file meets another's."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from local.engine import Engine, running
 from local.scenarios import World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     with running() as engine:
         provider.deploy(engine)
