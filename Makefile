@@ -37,16 +37,16 @@ lint: setup ## lint and types alone
 	$(BIN)/mypy
 	$(BIN)/cfn-lint
 
-# Each file stays with one worker, for the sake of what its tests share.
-PYTEST = $(BIN)/python -m pytest --quiet --dist loadfile --no-loadscope-reorder --numprocesses
-CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
-# Those that repeat much, of what the others cover; tracing would make it half as long again.
+# These repeat what others cover, and would take half as long again if they were traced.
 REPEATING = $(patsubst %,tests/test_%.py,benchmarks dynamodb faults hostile_events)
-quick: setup ## a thousand tests in seconds, with full coverage of what runs in Lambda
-	$(PYTEST) $(CORES) --cov --cov-report= $(filter-out $(REPEATING),$(wildcard tests/test_*.py))
+quick: setup ## the tests that take seconds, with full coverage of what runs in Lambda
+	$(BIN)/python -m pytest --quiet --cov --cov-report= $(filter-out $(REPEATING),$(wildcard tests/test_*.py))
 
+# Two more than there are cores, for those that wait for the local engine do not need theirs.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 slow: setup ## the tests that repeat much, or start servers, functions and engines
-	$(PYTEST) $$(($(CORES) + 2)) tests/*/ $(REPEATING)
+	$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		tests/*/ $(REPEATING)
 
 mutants: setup ## break what runs in Lambda in every small way, and see whether a test notices
 	@rm -rf mutants

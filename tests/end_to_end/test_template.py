@@ -1,19 +1,15 @@
-"""The templates are what SAM, CloudFormation and their linter accept, and the package is whole."""
+"""The template is what SAM and CloudFormation accept, and the package is whole."""
 
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-from cfnlint.api import lint_file
 from cfnlint.decode import decode_str
 from samtranslator.translator.transform import transform
 
 from local import provider
 from local.engine import ROOT
-
-TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "examples").glob("*.yaml"))]
 
 
 class NoManagedPolicies:
@@ -21,11 +17,6 @@ class NoManagedPolicies:
 
     def load(self) -> dict[str, str]:
         return {}
-
-
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_cfn_lint_has_nothing_to_say(template: Path) -> None:
-    assert [str(match) for match in lint_file(template)] == []
 
 
 def test_sam_translates_the_template_to_plain_cloudformation() -> None:
