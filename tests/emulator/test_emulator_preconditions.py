@@ -228,13 +228,25 @@ def test_an_update_of_anything_else_is_taken_online_and_changes_no_more(
 
 def test_a_server_is_described_with_what_it_has_by_default(transfer: Any, server_id: str) -> None:
     server = transfer.describe_server(ServerId=server_id)["Server"]
-    assert server["ProtocolDetails"] == {
-        "PassiveIp": "AUTO",
-        "SetStatOption": "DEFAULT",
-        "TlsSessionResumptionMode": "ENFORCED",
+    for its_own in ("Arn", "HostKeyFingerprint", "ServerId"):
+        assert server.pop(its_own)
+    assert server == {
+        "Domain": "S3",
+        "EndpointType": "PUBLIC",
+        "IdentityProviderType": "SERVICE_MANAGED",
+        "IpAddressType": "IPV4",
+        "ProtocolDetails": {
+            "PassiveIp": "AUTO",
+            "SetStatOption": "DEFAULT",
+            "TlsSessionResumptionMode": "ENFORCED",
+        },
+        "Protocols": ["SFTP"],
+        "S3StorageOptions": {"DirectoryListingOptimization": "DISABLED"},
+        "SecurityPolicyName": "TransferSecurityPolicy-2018-11",
+        "State": "ONLINE",
+        "Tags": [],
+        "UserCount": 0,
     }
-    assert server["S3StorageOptions"] == {"DirectoryListingOptimization": "DISABLED"}
-    assert "EndpointDetails" not in server
     efs = transfer.create_server(Domain="EFS")["ServerId"]
     assert "S3StorageOptions" not in transfer.describe_server(ServerId=efs)["Server"]
 
