@@ -89,8 +89,9 @@ def test_a_logical_home_that_cannot_be_is_refused(
 
 def test_a_home_is_logical_or_has_no_mappings(transfer: Any, alice: dict[str, str]) -> None:
     before = transfer.describe_user(**alice)["User"]
-    with pytest.raises(transfer.exceptions.InvalidRequestException, match="need the type LOGICAL"):
-        transfer.update_user(**alice, HomeDirectoryMappings=CHROOT)
+    for home in ({}, {"HomeDirectoryType": "PATH"}):
+        with pytest.raises(transfer.exceptions.InvalidRequestException, match="the type LOGICAL"):
+            transfer.update_user(**alice, HomeDirectoryMappings=CHROOT, **home)
     transfer.update_user(**alice, HomeDirectoryType="LOGICAL", HomeDirectoryMappings=CHROOT)
     transfer.update_user(**alice, HomeDirectoryType="PATH")
     assert transfer.describe_user(**alice)["User"] == before
