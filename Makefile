@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test lint quick slow simulate bench mutants docs up picture build deploy lock clean build-Provider build-Guard
+.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture build deploy lock clean build-Provider build-Guard
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ docs: setup ## the README's reference, from the code that it describes
 
 up: $(VENV)/.ready-run ## the same servers with the provider deployed, until Ctrl-C
 	@$(BIN)/python -m local.up
+
+emulator: $(VENV)/.ready-run ## the Transfer API alone, until Ctrl-C; ARGS=--help tells what it can do
+	@$(BIN)/python -m local.emulator $(ARGS)
 
 picture: setup ## docs/timeline.svg, as make run shows it
 	$(BIN)/python -m local.walk --picture docs/timeline.svg

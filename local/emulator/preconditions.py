@@ -11,6 +11,12 @@ from local.emulator.lifecycle import State
 Properties = dict[str, Any]
 
 _TRANSFERS_WITH_DIRECTORY = {"FTP", "FTPS"}
+# What an identity provider is found by.
+_PROVIDER_DETAIL = {
+    "API_GATEWAY": "Url",
+    "AWS_DIRECTORY_SERVICE": "DirectoryId",
+    "AWS_LAMBDA": "Function",
+}
 _OF_A_VPC = ("AddressAllocationIds", "SecurityGroupIds", "SubnetIds", "VpcId")
 
 
@@ -50,6 +56,7 @@ def _moved(before: Properties, after: Properties) -> Iterator[str]:
 
 def _broken(server: Properties) -> Iterator[str]:
     yield from _broken_protocols(server)
+    yield from _broken_identity_provider(server)
     yield from _broken_addresses(server)
     kind = server["EndpointType"]
     details = server.get("EndpointDetails", {})
@@ -66,10 +73,20 @@ def _broken_protocols(server: Properties) -> Iterator[str]:
     if _TRANSFERS_WITH_DIRECTORY & protocols:
         if server["IdentityProviderType"] == "SERVICE_MANAGED":
             yield "FTP and FTPS need another IdentityProviderType than SERVICE_MANAGED"
-        if server["EndpointType"] == "PUBLIC":
+        if server["EndpointType"] != "VPC":
             yield "FTP and FTPS need the EndpointType VPC"
     if "AS2" in protocols and (server["EndpointType"], server["Domain"]) != ("VPC", "S3"):
         yield "AS2 needs the EndpointType VPC and the Domain S3"
+
+
+def _broken_identity_provider(server: Properties) -> Iterator[str]:
+    kind = server["IdentityProviderType"]
+    details = server.get("IdentityProviderDetails", {})
+    needed = _PROVIDER_DETAIL.get(kind)
+    if needed and not details.get(needed):
+        yield f"{kind} needs IdentityProviderDetails with a {needed}"
+    if details and not needed:
+        yield f"IdentityProviderDetails cannot be had with {kind}"
 
 
 def _broken_addresses(server: Properties) -> Iterator[str]:

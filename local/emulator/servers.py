@@ -18,6 +18,8 @@ _PROTOCOL_DETAILS = {
     "SetStatOption": "DEFAULT",
     "TlsSessionResumptionMode": "ENFORCED",
 }
+# Of a network that is set apart for examples.
+_EGRESS_ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
 
 
 def create_server(call: Call) -> Answer:
@@ -101,9 +103,10 @@ def update_server(call: Call) -> Answer:
     for name in ("EndpointDetails", "ProtocolDetails"):
         if name in given:
             after[name] = before.get(name, {}) | given[name]
-    if after["EndpointType"] != before["EndpointType"]:
-        # It is another endpoint, and has nothing of the one before.
-        after["EndpointDetails"] = given.get("EndpointDetails", {})
+    for kind in ("Endpoint", "IdentityProvider"):
+        if after[f"{kind}Type"] != before[f"{kind}Type"]:
+            # It is another one, and has nothing of the one before.
+            after[f"{kind}Details"] = given.get(f"{kind}Details", {})
     _refuse(broken_by_update(before, after, server.timeline.at(call.now)))
     if "HostKey" in given:
         after["HostKeyFingerprint"] = _fingerprint(given["HostKey"])
@@ -131,11 +134,17 @@ def _fingerprint(key: str) -> str:
 
 def _seen(call: Call, server: Server) -> Answer:
     return server.properties | {
+        "As2ServiceManagedEgressIpAddresses": _seen_egress(server),
         "EndpointDetails": _seen_details(server),
+        "IdentityProviderDetails": server.properties.get("IdentityProviderDetails") or None,
         "State": call.shown_state(server),
         "Tags": tag_list(server.tags),
         "UserCount": len(server.users),
     }
+
+
+def _seen_egress(server: Server) -> list[str] | None:
+    return _EGRESS_ADDRESSES if "AS2" in server.properties["Protocols"] else None
 
 
 def _seen_details(server: Server) -> Answer | None:

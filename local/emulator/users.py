@@ -8,10 +8,20 @@ from local.emulator.pages import page
 from local.emulator.tags import read_tags, tag_list
 from local.emulator.world import Answer, Call, User, unknown
 
+_KEY_KINDS = {
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "ssh-ed25519",
+    "ssh-rsa",
+}
+
 
 def create_user(call: Call) -> Answer:
     """Make a user, with a key or without."""
     server = call.server
+    if server.properties["IdentityProviderType"] != "SERVICE_MANAGED":
+        raise error("InvalidRequestException", "Users are for servers that are SERVICE_MANAGED")
     request = {"HomeDirectoryType": "PATH", "SshPublicKeys": []} | call.request
     name = request["UserName"]
     if name in server.users:
@@ -26,7 +36,10 @@ def create_user(call: Call) -> Answer:
 
 def update_user(call: Call) -> Answer:
     """Change what a user is; who is logged in goes on as before."""
-    after = call.user.properties | call.request
+    before, given = call.user.properties, call.request
+    after = before | given
+    if given.get("HomeDirectoryType") == "PATH":
+        after["HomeDirectoryMappings"] = given.get("HomeDirectoryMappings")
     _check_home(after)
     call.user.properties = after
     return {"ServerId": call.request["ServerId"], "UserName": call.request["UserName"]}
@@ -90,6 +103,8 @@ def delete_ssh_public_key(call: Call) -> Answer:
 
 
 def _key(call: Call, body: str) -> dict[str, Any]:
+    if body.split(maxsplit=1)[0] not in _KEY_KINDS:
+        raise error("InvalidRequestException", "Unsupported or invalid SSH public key format")
     return {
         "DateImported": call.epoch_s,
         "SshPublicKeyBody": body,
@@ -104,10 +119,11 @@ def _material(key: dict[str, Any]) -> list[str]:
 
 
 def _check_home(user: dict[str, Any]) -> None:
+    entries = [mapping["Entry"] for mapping in user.get("HomeDirectoryMappings") or []]
     if user["HomeDirectoryType"] != "LOGICAL":
+        if entries:
+            raise error("InvalidRequestException", "HomeDirectoryMappings need the type LOGICAL")
         return
-    mappings = user.get("HomeDirectoryMappings", [])
-    entries = [mapping["Entry"] for mapping in mappings]
     if not entries:
         raise error("InvalidRequestException", "LOGICAL needs HomeDirectoryMappings")
     if "/" in entries and len(entries) > 1:

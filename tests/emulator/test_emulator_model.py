@@ -46,6 +46,8 @@ EXAMPLES = {
     "DirectoryId": "d-0123456789",
     "Function": "arn:aws:lambda:eu-west-1:000000000000:function:login",
     "HomeDirectory": "/bucket/home",
+    "HomeDirectoryType": "LOGICAL",
+    "IdentityProviderType": "AWS_LAMBDA",
     "MapEntry": "/",
     "MapTarget": "/bucket",
     "NextToken": "WyIiXQ==",

@@ -8,7 +8,12 @@ from botocore.exceptions import ClientError
 from local.emulator import Emulator, State
 from tests.fakes.clock import Clock
 
-LAMBDA = {"IdentityProviderType": "AWS_LAMBDA"}
+LAMBDA: dict[str, Any] = {
+    "IdentityProviderType": "AWS_LAMBDA",
+    "IdentityProviderDetails": {
+        "Function": "arn:aws:lambda:eu-west-1:000000000000:function:users",
+    },
+}
 CERTIFICATE = {"Certificate": "arn:aws:acm:eu-west-1:000000000000:certificate/1"}
 VPC: dict[str, Any] = {
     "EndpointType": "VPC",
@@ -18,6 +23,10 @@ VPC: dict[str, Any] = {
         "SecurityGroupIds": ["sg-12345678"],
     },
 }
+VPC_ENDPOINT: dict[str, Any] = {
+    "EndpointType": "VPC_ENDPOINT",
+    "EndpointDetails": {"VpcEndpointId": "vpce-0123456789abcdef0"},
+}
 ADDRESSES = ["eipalloc-1", "eipalloc-2"]
 # What a server is made with, and what is told of it.
 IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
@@ -26,6 +35,7 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
     (VPC | {"Protocols": ["FTP"]}, "another IdentityProviderType than SERVICE_MANAGED"),
     (VPC | CERTIFICATE | {"Protocols": ["FTPS"]}, "another IdentityProviderType"),
     (LAMBDA | {"Protocols": ["FTP"]}, "FTP and FTPS need the EndpointType VPC"),
+    (LAMBDA | VPC_ENDPOINT | {"Protocols": ["FTP"]}, "FTP and FTPS need the EndpointType VPC"),
     ({"Protocols": ["AS2"]}, "AS2 needs the EndpointType VPC"),
     (VPC | {"Protocols": ["AS2"], "Domain": "EFS"}, "AS2 needs the EndpointType VPC and the Dom"),
     ({"EndpointDetails": {"VpcId": "vpc-1"}}, "VpcId needs the EndpointType VPC"),
@@ -35,6 +45,18 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
         {"EndpointDetails": {"VpcEndpointId": "vpce-0123456789abcdef0"}},
         "VpcEndpointId needs the EndpointType VPC_ENDPOINT",
     ),
+    *(
+        (
+            {"IdentityProviderType": kind, "IdentityProviderDetails": {other: "d-0123456789"}},
+            f"{kind} needs IdentityProviderDetails with {needed}",
+        )
+        for kind, needed, other in (
+            ("API_GATEWAY", "a Url", "DirectoryId"),
+            ("AWS_DIRECTORY_SERVICE", "a DirectoryId", "Url"),
+        )
+    ),
+    ({"IdentityProviderType": "AWS_LAMBDA"}, "needs IdentityProviderDetails with a Function"),
+    (LAMBDA | {"IdentityProviderType": "SERVICE_MANAGED"}, "cannot be had with SERVICE_MANAGED"),
 ]
 
 
@@ -52,10 +74,7 @@ def test_a_server_that_cannot_be_is_not_made(
     [
         VPC | LAMBDA | CERTIFICATE | {"Protocols": ["SFTP", "FTP", "FTPS"]},
         VPC | {"Protocols": ["SFTP", "AS2"]},
-        {
-            "EndpointType": "VPC_ENDPOINT",
-            "EndpointDetails": {"VpcEndpointId": "vpce-0123456789abcdef0"},
-        },
+        VPC_ENDPOINT,
         {"IpAddressType": "DUALSTACK"},
     ],
 )
@@ -176,6 +195,15 @@ def test_a_vpc_and_its_security_groups_stay(transfer: Any, in_vpc: str) -> None:
     assert details(transfer, in_vpc)["VpcId"] == "vpc-2"
 
 
+def test_another_identity_provider_has_nothing_of_the_one_before(transfer: Any) -> None:
+    server_id = transfer.create_server(**LAMBDA)["ServerId"]
+    directory = {"IdentityProviderType": "AWS_DIRECTORY_SERVICE"}
+    assert_refused(transfer, server_id, "with a DirectoryId", **directory)
+    update(transfer, server_id, IdentityProviderType="SERVICE_MANAGED")
+    described = transfer.describe_server(ServerId=server_id)["Server"]
+    assert "IdentityProviderDetails" not in described
+
+
 def test_an_update_goes_by_what_the_server_would_be(transfer: Any, server_id: str) -> None:
     for changes, told in (
         ({"Protocols": ["FTPS"]}, "FTPS needs a Certificate; FTP and FTPS need another"),
@@ -200,13 +228,25 @@ def test_an_update_of_anything_else_is_taken_online_and_changes_no_more(
 
 def test_a_server_is_described_with_what_it_has_by_default(transfer: Any, server_id: str) -> None:
     server = transfer.describe_server(ServerId=server_id)["Server"]
-    assert server["ProtocolDetails"] == {
-        "PassiveIp": "AUTO",
-        "SetStatOption": "DEFAULT",
-        "TlsSessionResumptionMode": "ENFORCED",
+    for its_own in ("Arn", "HostKeyFingerprint", "ServerId"):
+        assert server.pop(its_own)
+    assert server == {
+        "Domain": "S3",
+        "EndpointType": "PUBLIC",
+        "IdentityProviderType": "SERVICE_MANAGED",
+        "IpAddressType": "IPV4",
+        "ProtocolDetails": {
+            "PassiveIp": "AUTO",
+            "SetStatOption": "DEFAULT",
+            "TlsSessionResumptionMode": "ENFORCED",
+        },
+        "Protocols": ["SFTP"],
+        "S3StorageOptions": {"DirectoryListingOptimization": "DISABLED"},
+        "SecurityPolicyName": "TransferSecurityPolicy-2018-11",
+        "State": "ONLINE",
+        "Tags": [],
+        "UserCount": 0,
     }
-    assert server["S3StorageOptions"] == {"DirectoryListingOptimization": "DISABLED"}
-    assert "EndpointDetails" not in server
     efs = transfer.create_server(Domain="EFS")["ServerId"]
     assert "S3StorageOptions" not in transfer.describe_server(ServerId=efs)["Server"]
 
@@ -219,6 +259,22 @@ def test_a_server_in_a_vpc_is_described_with_its_endpoint_s_id_and_no_security_g
     assert shown["VpcEndpointId"].startswith("vpce-")
     transfer.start_server(ServerId=in_vpc)
     assert details(transfer, in_vpc) == shown
+
+
+def test_a_server_with_as2_and_no_other_is_described_with_addresses_that_it_sends_from(
+    transfer: Any, server_id: str
+) -> None:
+    def addresses(server_id: str) -> list[str] | None:
+        described = transfer.describe_server(ServerId=server_id)["Server"]
+        found: list[str] | None = described.get("As2ServiceManagedEgressIpAddresses")
+        return found
+
+    as2 = transfer.create_server(**VPC, Protocols=["AS2"])["ServerId"]
+    assert addresses(as2)
+    assert addresses(server_id) is None
+    later = transfer.create_server(**VPC)["ServerId"]
+    update(transfer, later, Protocols=["SFTP", "AS2"])
+    assert addresses(later)
 
 
 def test_another_host_key_has_another_fingerprint(transfer: Any, server_id: str) -> None:

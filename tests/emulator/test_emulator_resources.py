@@ -149,6 +149,8 @@ def test_a_server_counts_its_users_and_lists_their_keys(transfer: Any, server_id
     (shown,) = transfer.describe_user(ServerId=server_id, UserName="alice")["User"]["SshPublicKeys"]
     assert shown["SshPublicKeyBody"] == key
     assert shown["DateImported"].year >= 2025
+    transfer.delete_user(ServerId=server_id, UserName="bob")
+    assert transfer.describe_server(ServerId=server_id)["Server"]["UserCount"] == 1
 
 
 def test_a_user_s_name_is_taken_once(transfer: Any, server_id: str) -> None:

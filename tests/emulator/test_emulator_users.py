@@ -87,6 +87,39 @@ def test_a_logical_home_that_cannot_be_is_refused(
         transfer.describe_user(**bob)
 
 
+def test_a_home_is_logical_or_has_no_mappings(transfer: Any, alice: dict[str, str]) -> None:
+    before = transfer.describe_user(**alice)["User"]
+    for home in ({}, {"HomeDirectoryType": "PATH"}):
+        with pytest.raises(transfer.exceptions.InvalidRequestException, match="the type LOGICAL"):
+            transfer.update_user(**alice, HomeDirectoryMappings=CHROOT, **home)
+    transfer.update_user(**alice, HomeDirectoryType="LOGICAL", HomeDirectoryMappings=CHROOT)
+    transfer.update_user(**alice, HomeDirectoryType="PATH")
+    assert transfer.describe_user(**alice)["User"] == before
+
+
+def test_a_server_that_asks_others_who_its_users_are_has_none(transfer: Any) -> None:
+    server_id = transfer.create_server(
+        IdentityProviderType="AWS_DIRECTORY_SERVICE",
+        IdentityProviderDetails={"DirectoryId": "d-0123456789"},
+    )["ServerId"]
+    with pytest.raises(transfer.exceptions.InvalidRequestException, match="SERVICE_MANAGED"):
+        transfer.create_user(ServerId=server_id, UserName="alice", Role=ROLE)
+    assert transfer.list_users(ServerId=server_id)["Users"] == []
+
+
+@pytest.mark.parametrize("kind", ["ssh-dss", "ssh-rsa-cert-v01", "ecdsa-sha2-nistp999"])
+def test_a_key_of_a_kind_that_aws_does_not_take_is_refused(
+    transfer: Any, alice: dict[str, str], kind: str
+) -> None:
+    body = f"{kind} AAAA"
+    with pytest.raises(transfer.exceptions.InvalidRequestException, match="SSH public key"):
+        transfer.import_ssh_public_key(**alice, SshPublicKeyBody=body)
+    bob = alice | {"UserName": "bob"}
+    with pytest.raises(transfer.exceptions.InvalidRequestException, match="SSH public key"):
+        transfer.create_user(**bob, Role=ROLE, SshPublicKeyBody=body)
+    assert list(keys(transfer, alice).values()) == [KEY]
+
+
 @pytest.mark.parametrize(
     ("operation", "more"),
     [

@@ -81,8 +81,17 @@ def test_a_user_deleted_while_logged_in_goes_on_and_sees_nothing_in_another_sess
     run(look_on())
 
 
-@pytest.mark.parametrize("kind", ["ssh-rsa", "ecdsa-sha2-nistp256", "ssh-ed25519"])
-def test_keys_of_the_usual_kinds_are_taken(account: Account, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "ssh-ed25519",
+        "ssh-rsa",
+    ],
+)
+def test_keys_of_the_kinds_that_aws_takes_are_taken(account: Account, kind: str) -> None:
     account.key = asyncssh.generate_private_key(kind)
     account.add_user("bob")
     run(log_in(account, "bob"))
