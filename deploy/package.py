@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from deploy import artefact
+from transfer_server_state import __version__
 
 DIST = artefact.ROOT / "dist"
 NAME = "transfer-server-state"
@@ -52,7 +52,7 @@ class Release:
 
 def release(folder: Path, bucket: str) -> Release:
     """Build the package and the template that names it, anew. Raises NotBuiltError."""
-    place = folder / NAME / _version()
+    place = folder / NAME / __version__
     with TemporaryDirectory() as built:
         # Compiled by nobody: not everyone has the functions' Python.
         made = artefact.build(Path(built, "package"), PYTHON=sys.executable, COMPILE_WITH="")
@@ -108,11 +108,6 @@ def main() -> None:
 
 def _s3(region: str) -> Any:
     return boto3.client("s3", region_name=region)
-
-
-def _version() -> str:
-    project = tomllib.loads((artefact.ROOT / "pyproject.toml").read_text())["project"]
-    return str(project["version"])
 
 
 def _named(folder: Path, stem: str, suffix: str, content: bytes) -> Path:

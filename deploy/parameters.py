@@ -86,7 +86,7 @@ def shown(
             value, why = deployed[name], "as deployed"
         effective[name] = value
         lines.append(f"  {name:<24}{value or '-'}  ({why})")
-    if not effective["ServerArnPattern"] and not effective["ServerTagKey"]:
+    if "*" in effective["ServerArnPattern"].split(",") and not effective["ServerTagKey"]:
         lines.append("It may stop and start every server of this account and region.")
     return "\n".join(lines)
 

@@ -34,7 +34,9 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     if row.is_free:
         return row.taken(request, known, held=known is not None)
     if row.owner == request.owner:
-        return row.claimed(request, desired=request.desired, restoring=None)
+        return row.claimed(
+            request, desired=request.desired, reasserts=request.reasserts, restoring=None
+        )
     if not stacks.has(row.owner, row.server_id):
         # What a lost owner never held, or still owed, is owed by whoever has the server now.
         owed = row.restoring or (None if row.held else row.found)

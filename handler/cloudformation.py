@@ -19,8 +19,10 @@ from typing import Any
 
 from handler import continuation, delivery, report
 from handler.loop import carry_out
+from handler.metrics import embedded
 from handler.reconcile import Means
 from handler.report import Answer
+from transfer_server_state import __version__
 from transfer_server_state.aws.client import Aws
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server
@@ -29,7 +31,7 @@ from transfer_server_state.clock import Clock
 from transfer_server_state.declaration import Home, InvalidDeclarationError
 from transfer_server_state.identity import NOT_CREATED
 from transfer_server_state.outcome import Outcome
-from transfer_server_state.request import Request
+from transfer_server_state.request import Request, request_digest
 
 # crhelper's own switch for a function without polling: it makes no AWS clients then.
 os.environ.setdefault("AWS_SAM_LOCAL", "true")
@@ -40,6 +42,8 @@ _KINDS = ("Create", "Update", "Delete")
 _IDS = ("StackId", "RequestId", "LogicalResourceId")
 # Kept back of each invocation, for another to go on.
 _HAND_OVER_S = 75
+# And of that, to answer if no other can.
+_ANSWER_S = 10
 
 
 class NotARequestError(ValueError):
@@ -83,12 +87,19 @@ class Provider(CfnResource):
         try:
             home = Home.of(context.invoked_function_arn)
             request = Request.parse(event, home, self._clock.now())
+            remaining_s = context.get_remaining_time_in_millis() / 1000
+            ends_s = self._clock.now() + remaining_s
             self._answer = carry_out(
                 request,
                 self._means(),
-                until_s=self._until_s(context),
+                until_s=ends_s - min(_HAND_OVER_S, remaining_s / 4),
                 go_on=partial(
-                    continuation.invoke, self._aws, self._clock, context.invoked_function_arn, event
+                    continuation.invoke,
+                    self._aws,
+                    self._clock,
+                    context.invoked_function_arn,
+                    event,
+                    ends_s - _ANSWER_S,
                 ),
             )
         except InvalidDeclarationError as error:
@@ -112,10 +123,6 @@ class Provider(CfnResource):
             clock=self._clock,
         )
 
-    def _until_s(self, context: Any) -> float:
-        remaining_s: float = context.get_remaining_time_in_millis() / 1000
-        return self._clock.now() + remaining_s - min(_HAND_OVER_S, remaining_s / 4)
-
     def _send(self, status: str | None = None, reason: str = "", **_: Any) -> None:
         """Answer, unless that was done: the one override of what crhelper keeps private.
 
@@ -126,25 +133,40 @@ class Provider(CfnResource):
             return
         answer = (not status and self._answer) or self._failure(Outcome.CRASHED, reason)
 
+        log_id = request_digest(self._event["ResponseURL"], self._event["RequestId"])[:8]
+        # By this the line in the log is found from the stack's event.
+        reason = answer.reason if answer.succeeded else f"{answer.reason} [{log_id}]"
+
         def send_response(url: str, body: dict[str, Any], _ssl_verify: object) -> None:
             try:
-                whole = {**body, "Status": answer.status, "Reason": answer.reason}
+                whole = {**body, "Status": answer.status, "Reason": reason}
                 delivery.deliver(url, whole, put=self._put, sleep=self._clock.sleep)
             except delivery.DeliveryError as error:
                 self._undelivered = error
-            delivered = self._undelivered is None
-            line = {
-                "request": self._event["RequestType"],
-                "stack": self._event["StackId"],
-                "resource": self._event["LogicalResourceId"],
-                "request_id": self._event["RequestId"],
-                **answer.line,
-                "delivered": delivered,
-            }
-            # As text, and where the log is JSON as fields of its own.
-            _LOG.info(json.dumps(line), extra=line)
+            self._log(answer, log_id)
 
         super()._send(status, reason, send_response=send_response)
+
+    def _log(self, answer: Answer, log_id: str) -> None:
+        measured = {
+            "Requests": 1,
+            "Failed": int(not answer.succeeded),
+            "WaitedSeconds": answer.told.get("waited_s", 0),
+        }
+        line = {
+            "id": log_id,
+            "version": __version__,
+            "invocation": self._context.aws_request_id,
+            "request": self._event["RequestType"],
+            "stack": self._event["StackId"],
+            "resource": self._event["LogicalResourceId"],
+            "request_id": self._event["RequestId"],
+            **answer.line,
+            "delivered": self._undelivered is None,
+            **embedded(self._clock.now(), measured, ("outcome",)),
+        }
+        # As text, and where the log is JSON as fields of its own.
+        _LOG.info(json.dumps(line), extra=line)
 
     def _failure(self, outcome: Outcome, text: str) -> Answer:
         return report.failure(outcome, text, str(self.PhysicalResourceId))

@@ -108,9 +108,11 @@ class Reconciliation:
     def give_up(self, outcome: Outcome, problem: str) -> Answer:
         """End a request that can't be carried out, even if that can't be written down."""
         problem = self._progress.refusal or problem
+        # Of a row that it does not have, it tells no more than what it saw itself.
         if self._row.request != self.request.digest:
             unread = Outcome.UNKNOWN if self.request.releases else outcome
-            return self._answer(unread, self._row, problem)
+            own = Row(self.request.server_id, request=self.request.digest)
+            return self._answer(unread, replace(own, progress=self._progress), problem)
         with suppress(UnavailableError, RefusedError):
             # A repeated delivery may have answered meanwhile.
             return (None if self._is_current else self._claim()) or self._end(outcome, problem)

@@ -14,9 +14,11 @@ from transfer_server_state.request import Request
 from transfer_server_state.row import Row
 from transfer_server_state.words import printable, shorten
 
-# A sentence for a person; only a declaration with many violations takes more.
-LONGEST_REASON = 256
+# A sentence for a person, and the id of a log line; only a declaration with many violations takes
+# more than 256 characters.
+LONGEST_REASON = 245
 _LONGEST_NAME = 60
+_SHORTEST_PROBLEM = 20
 _SUCCEEDS = {Outcome.DONE, Outcome.RETAINED, Outcome.UNKNOWN}
 # A deletion that nobody waits for, or of a server that is gone, owes nothing.
 _RELEASES = _SUCCEEDS | {Outcome.GONE, Outcome.SUPERSEDED, Outcome.EXPIRED}
@@ -115,5 +117,8 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
         again=again,
         longer=", or raise ServiceTimeout" if request.timeout_s < LONGEST_TIMEOUT_S else "",
     )
-    told = f"{stand}: {printable(problem)}" if problem else stand
-    return f"{told[: LONGEST_REASON - len(advice) - 2]}. {advice}".rstrip()
+    longest = LONGEST_REASON - len(advice) - 2
+    if problem:
+        left = max(longest - len(stand) - 2, _SHORTEST_PROBLEM)
+        stand = f"{stand}: {printable(problem, left).rstrip('.')}"
+    return f"{stand[:longest]}. {advice}".rstrip()

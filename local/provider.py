@@ -4,6 +4,7 @@ As `sam package` does, it puts the package into a bucket and writes its address 
 it must change nothing else there.
 """
 
+import json
 import sys
 import uuid
 from pathlib import Path
@@ -49,6 +50,28 @@ def deployed(engine: Engine, logical_id: str) -> str:
         StackName=STACK, LogicalResourceId=logical_id
     )
     return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def guard(engine: Engine, server_id: str = "") -> None:
+    """Have the guard look at all servers, as its schedule does, or at one that was just updated.
+
+    The engine emits no CloudFormation events, so the guard is handed one as AWS sends it:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacks-event-driven.html
+    """
+    scheduled = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+    updated = {
+        "source": "aws.cloudformation",
+        "detail-type": "CloudFormation Resource Status Change",
+        "detail": {
+            "resource-type": "AWS::Transfer::Server",
+            "physical-resource-id": f"arn:aws:transfer:us-east-1:000000000000:server/{server_id}",
+            "status-details": {"status": "UPDATE_COMPLETE", "status-reason": ""},
+        },
+    }
+    engine.client("lambda").invoke(
+        FunctionName=deployed(engine, "Guard"),
+        Payload=json.dumps(updated if server_id else scheduled),
+    )
 
 
 def build(target: Path) -> Path:

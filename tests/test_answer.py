@@ -13,8 +13,9 @@ import pytest
 from handler import delivery
 from handler.cloudformation import NotARequestError, Provider
 from handler.delivery import DeliveryError
-from tests.fakes.account import FUNCTION, Account, Context
+from tests.fakes.account import FUNCTION, NO_SERVER, Account, Context
 from tests.fakes.response_store import HttpResponseStore
+from transfer_server_state import __version__
 from transfer_server_state.aws.client import Aws
 
 SIGNATURE = "presigned-secret"
@@ -76,7 +77,7 @@ def test_a_failure_of_the_provider_is_told_short_and_on_one_line(
     account.invoke(event, account.new_provider(aws=exploding))
     (answer,) = account.store.answers
     assert answer["Reason"].startswith("The provider failed: RuntimeError: so it [31mwww")
-    assert answer["Reason"].endswith("www. See its log, then deploy or delete again.")
+    assert "www. See its log, then deploy or delete again. [" in answer["Reason"]
     assert answer["Reason"].isprintable()
     assert len(answer["Reason"]) <= 256
     assert answer["Data"] == {}
@@ -282,6 +283,24 @@ def test_ids_that_leave_no_room_for_an_answer_raise(account: Account) -> None:
 # What the log says
 
 
+MEASURED = {"Requests", "Failed", "WaitedSeconds"}
+
+
+def test_the_reason_of_a_failure_ends_with_the_id_of_its_line_in_the_log(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it was that failed, and of no other request."""
+    ids = set()
+    for properties in ({"DesiredState": "x"}, {"ServerId": NO_SERVER, "DesiredState": "ONLINE"}):
+        caplog.clear()
+        answer = account.send("Create", **properties)
+        line = json.loads(caplog.messages[-1])
+        assert answer["Reason"].endswith(f" [{line['id']}]")
+        assert (line["Failed"], len(line["id"])) == (1, 8)
+        ids.add(line["id"])
+    assert len(ids) == 2
+
+
 def test_each_request_ends_in_one_log_line_for_insights(
     account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -295,7 +314,16 @@ def test_each_request_ends_in_one_log_line_for_insights(
     assert line.pop("reason").startswith(f"{account.server_id} is OFFLINE, after StopServer, ")
     assert line.pop("waited_s") == pytest.approx(11, abs=2)
     assert line.pop("polls") > 5
+    directive = line.pop("_aws")["CloudWatchMetrics"][0]
+    assert directive["Dimensions"] == [[], ["outcome"]]
+    assert {metric["Name"] for metric in directive["Metrics"]} == MEASURED
+    assert line.pop("WaitedSeconds") == pytest.approx(11, abs=2)
     assert line == {
+        "id": account.row.request[:8],
+        "version": __version__,
+        "invocation": "lambda-request",
+        "Requests": 1,
+        "Failed": 0,
         "request": "Create",
         "stack": event["StackId"],
         "resource": "State",

@@ -30,6 +30,7 @@ CREATE = Request(
     server_id=SERVER,
     desired=OFF,
     restores=False,
+    reasserts=False,
     physical_id="not-created",
     identity=None,
     abandoned="",

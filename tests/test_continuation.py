@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from tests.fakes.account import FUNCTION, TABLE, Account
 from tests.fakes.errors import client_error
@@ -135,10 +136,12 @@ def test_an_invocation_that_is_refused_for_half_a_minute_is_tried_again(
 ) -> None:
     """So long the time lasts that is kept for it: throttling, an update of the function."""
     account.border.before("Invoke", *[client_error(code, status, "Invoke")] * 5)
+    account.emulator.set(stop_s=900)
     began_s = account.clock.now()
-    event = continued(account, update(account))
-    assert account.clock.now() - began_s == pytest.approx(6 + 31, abs=2)
-    assert account.settle(event)["Status"] == "SUCCESS"
+    account.invoke(event := update(account))
+    assert account.clock.now() - began_s == pytest.approx(900 - 75 + 31, abs=2)
+    assert account.settle(account.lambda_.queue.popleft())["Status"] == "SUCCESS"
+    assert event == json.loads(account.lambda_.invocations[-1]["Payload"])
     assert account.border.calls.count("Invoke") == 6
 
 
@@ -148,7 +151,24 @@ def test_a_request_that_cannot_go_on_says_so(account: Account, code: str, status
     reason = given_up(account)
     assert f"{account.server_id} is STOPPING, wanted OFFLINE, after StopServer" in reason
     assert f"lambda:InvokeFunction: {code}" in reason
-    assert account.border.calls.count("Invoke") == 6
+
+
+def test_there_is_time_to_say_that_a_request_cannot_go_on(account: Account) -> None:
+    """Each try takes as long as a call can, or crhelper's timer would answer instead."""
+    account.timeout_s = 900
+    account.emulator.set(stop_s=10_000)
+    silent = ReadTimeoutError(endpoint_url="https://aws")
+
+    def take_15_s() -> None:
+        account.clock.sleep(15)
+        raise silent
+
+    account.border.before("Invoke", *[take_15_s] * 10)
+    began_s = account.clock.now()
+    account.invoke(update(account))
+    assert account.clock.now() - began_s <= 900 - 10
+    assert "could not invoke itself" in account.store.answers[0]["Reason"]
+    assert account.border.calls.count("Invoke") == 3
 
 
 def test_what_no_utf_8_can_hold_is_passed_on_as_it_came(account: Account) -> None:
@@ -170,5 +190,5 @@ def given_up(account: Account) -> str:
     account.invoke(update(account))
     (answer,) = account.store.answers
     assert answer["Status"] == "FAILED"
-    assert answer["Reason"].endswith("could not invoke itself. Mend that, then deploy again.")
+    assert "could not invoke itself. Mend that, then deploy again. [" in answer["Reason"]
     return str(answer["Reason"])

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKED = [
     path for name in ("handler", "transfer_server_state") for path in (ROOT / name).rglob("*.py")
 ]
-SERVICES = ("cloudformation", "dynamodb", "lambda", "transfer")
+SERVICES = ("cloudformation", "dynamodb", "events", "lambda", "transfer")
 # What Lambda itself does in the name of the role.
 LAMBDA_S_OWN = {"sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"}
 # What DynamoDB and SQS do in its name, where a key of the user's encrypts table and queue.
@@ -51,32 +51,39 @@ def test_a_client_can_be_made_for_exactly_the_services_that_are_called() -> None
     assert called == set(_Loader().list_available_services("service-2")) == set(SERVICES)
 
 
-def statements() -> list[dict[str, Any]]:
+def statements(*logical_ids: str) -> list[dict[str, Any]]:
+    """Return the statements of these roles and policies of the template, or of all."""
     template, problems = decode_str((ROOT / "template.yaml").read_text())
     assert not problems
+    resources = template["Resources"]
+    properties = [resources[name].get("Properties", {}) for name in logical_ids or resources]
     return [
         statement
-        for resource in template["Resources"].values()
-        for policy in (
-            resource.get("Properties", {}).get("Policies") or [resource.get("Properties")]
-        )
-        for statement in (policy or {}).get("PolicyDocument", {}).get("Statement", ())
+        for policy in (policy for each in properties for policy in each.get("Policies", [each]))
+        for statement in policy.get("PolicyDocument", {}).get("Statement", ())
     ]
 
 
-def test_the_role_permits_exactly_what_the_code_calls() -> None:
+def actions(*logical_ids: str) -> list[str]:
+    """Return what they allow."""
     allowed: list[str] = []
-    for statement in statements():
+    for statement in statements(*logical_ids):
         assert statement["Effect"] == "Allow"
         action = statement["Action"]
         allowed += [action] if isinstance(action, str) else action
-    assert sorted(allowed) == sorted(actions_in_code() | LAMBDA_S_OWN | OF_A_KEY)
+    return allowed
 
 
-def test_no_permission_is_for_everything() -> None:
-    resources = [statement["Resource"] for statement in statements()]
-    assert len(resources) >= 6
-    assert "*" not in resources
+def test_the_roles_permit_exactly_what_the_code_calls() -> None:
+    assert set(actions()) == actions_in_code() | LAMBDA_S_OWN | OF_A_KEY
+    for role in ("Role", "GuardRole"):
+        assert len(actions(role)) == len(set(actions(role)))
+
+
+def test_only_what_aws_knows_no_resource_for_is_for_everything() -> None:
+    assert len(statements()) >= 6
+    everything = [s["Action"] for s in statements() if "*" in s["Resource"]]
+    assert everything == ["transfer:ListServers"]
 
 
 def test_a_function_may_go_on_under_an_alias_or_a_version_too() -> None:

@@ -62,7 +62,7 @@ def test_names_come_from_make_and_values_from_what_it_exports() -> None:
     [
         ("NamePrefix", "standby-2"),
         ("ExportPrefix", "Standby:State"),
-        ("ServerArnPattern", ""),
+        ("ServerArnPattern", "*"),
         ("ServerArnPattern", SERVER),
         ("ServerArnPattern", f"{SERVER}, arn:aws-cn:transfer:*:*:server/*"),
         ("ServerTagKey", "aws:cloudformation:stack-name"),
@@ -87,7 +87,9 @@ def test_what_is_sensible_is_taken(name: str, value: str) -> None:
         ("ExportPrefix", ""),
         ("ExportPrefix", "with space"),
         ("ServerArnPattern", "s-0123456789abcdef0"),
-        ("ServerArnPattern", f"{SERVER},*"),
+        # It would read as one more that is allowed, and be all or none.
+        ("ServerArnPattern", f"{SERVER},"),
+        ("ServerArnPattern", ""),
         ("ServerTagKey", 'quote"'),
         ("ServerTagValue", "${aws:username}"),
         ("AlarmTopicArn", "on-call"),
@@ -122,6 +124,7 @@ def test_what_is_not_given_anew_is_shown_as_it_was_deployed() -> None:
     ("values", "told"),
     [
         ({}, True),
+        ({"ServerArnPattern": f"{SERVER},*"}, True),
         ({"ServerArnPattern": SERVER}, False),
         ({"ServerTagKey": "state", "ServerTagValue": "declared"}, False),
     ],

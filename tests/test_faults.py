@@ -40,8 +40,8 @@ UNDONE = {"Create": ONLINE, "Update": OFFLINE, "Delete": ONLINE}
 # Enough for a deletion to do without the registry, or for a second invocation.
 TIMEOUT_S, LONG_S = 240, 480
 ADVICE = re.compile(
-    r"(deploy again|delete again, or retain the resource)(, or raise ServiceTimeout)?\.$"
-    r"|Check ServerId: .*\.$"
+    r"((deploy again|delete again, or retain the resource)(, or raise ServiceTimeout)?\."
+    r"|Check ServerId: .*\.) \[[0-9a-f]{8}\]$"
 )
 
 
@@ -181,8 +181,9 @@ def cases() -> Iterator[Any]:
 
 def is_passing(point: Point, fault: Fault) -> bool:
     """Tell whether a request goes on in spite of a fault that ends."""
-    believed_later = fault.name in DENIED | {GONE} and point.operation != "Invoke"
-    return fault.passes or believed_later or SERVICE_OF[point.operation] == "dynamodb"
+    # Of a refusal to go on, or of the registry, nothing is believed before there is no more time.
+    tried_again = point.operation == "Invoke" or SERVICE_OF[point.operation] == "dynamodb"
+    return fault.passes or fault.name in DENIED | {GONE} or tried_again
 
 
 def succeeds(point: Point, fault: Fault, *, lasts: bool) -> bool:

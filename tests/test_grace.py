@@ -46,8 +46,8 @@ def create(account: Account) -> State:
 
 
 def create_in_short_invocations(account: Account) -> State:
-    account.timeout_s = 4
-    account.emulator.set(stop_s=10)
+    account.timeout_s = 120
+    account.emulator.set(stop_s=200)
     assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
     return State.OFFLINE
 

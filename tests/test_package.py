@@ -15,7 +15,7 @@ import pytest
 from deploy import artefact, package
 
 # What a clone has and the package is made of.
-SOURCES = ("Makefile", "pyproject.toml", "template.yaml")
+SOURCES = ("Makefile", "template.yaml")
 FOLDERS = ("deploy", "handler", "schemas", "transfer_server_state")
 
 

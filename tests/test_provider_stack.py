@@ -22,7 +22,17 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
 ALARMS = of_type("AWS::CloudWatch::Alarm")
+GUARD = template()["Mappings"]["Guard"]
 WITH_KEY = {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
+
+
+def figure(value: Any, minutes: str) -> int:
+    """What it is where the guard passes that often."""
+    if isinstance(value, dict):
+        name, key, part = value["Fn::FindInMap"]
+        assert (name, key) == ("Guard", {"Ref": "GuardMinutes"})
+        return int(GUARD[minutes][part])
+    return int(value)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -60,8 +70,23 @@ def test_an_alarm_ends_by_itself_and_so_comes_again(name: str) -> None:
     # What a queue holds, it holds until somebody empties it.
     assert not alarm["MetricName"].startswith("ApproximateNumber")
     assert alarm["TreatMissingData"] == "notBreaching"
-    # CloudWatch looks back a day at most.
-    assert alarm["Period"] * alarm["EvaluationPeriods"] <= 86_400
+    for minutes in GUARD:
+        period_s, periods = (
+            figure(alarm[name], minutes) for name in ("Period", "EvaluationPeriods")
+        )
+        # CloudWatch looks back a day at most.
+        assert period_s * periods <= 86_400
+
+
+@pytest.mark.parametrize("minutes", declared()["GuardMinutes"]["AllowedValues"])
+def test_alarms_of_the_guard_wait_for_as_long_as_it_takes(minutes: int) -> None:
+    period_s = figure(ALARMS["DriftAlarm"]["Period"], f"{minutes}")
+    # However a pass is late, each period has one, or the alarm would end in between.
+    assert period_s >= 2 * 60 * minutes
+    owed = figure(ALARMS["RestorationsOwedAlarm"]["EvaluationPeriods"], f"{minutes}")
+    # The first of these periods may begin to be owed at its end, the last be seen at its beginning.
+    assert (owed - 2) * period_s >= 3600
+    assert (owed - 3) * period_s < 3600
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -90,18 +115,19 @@ def test_each_role_is_bounded_and_narrowed(role: str) -> None:
 
 
 def test_a_tag_narrows_every_call_that_is_for_one_server() -> None:
-    (servers,) = (
-        statement
+    narrowed = [
+        statement["Action"]
         for role in of_type("AWS::IAM::Role").values()
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Sid"] == "Servers"
-    )
+    ]
+    assert narrowed
     (denial,) = json.loads(RESOURCES["ServerTag"]["Properties"]["PolicyDocument"]["Fn::Sub"])[
         "Statement"
     ]
     assert denial["Effect"] == "Deny"
-    assert denial["Action"] == servers["Action"]
+    assert [actions for actions in narrowed if actions != denial["Action"]] == []
     assert denial["Condition"] == {
         "StringNotEquals": {"aws:ResourceTag/${ServerTagKey}": "${ServerTagValue}"}
     }

@@ -200,7 +200,7 @@ def test_an_undo_that_fails_is_told_and_its_own_server_is_left(account: Account)
     undo = account.send("Update", **first, PhysicalResourceId=given, OldResourceProperties=second)
     assert (undo["Status"], undo["PhysicalResourceId"]) == ("FAILED", given)
     assert f"{second['ServerId']} is START_FAILED, wanted ONLINE" in undo["Reason"]
-    assert undo["Reason"].endswith("then deploy again.")
+    assert "then deploy again. [" in undo["Reason"]
     assert account.row_of(second["ServerId"]).restoring == "ONLINE"
 
 
@@ -287,7 +287,7 @@ def test_a_restoration_that_fails_is_told(
     assert answer["Reason"].startswith(
         f"{account.server_id} is START_FAILED, wanted ONLINE, after StartServer, "
     )
-    assert answer["Reason"].endswith("then delete again, or retain the resource.")
+    assert "then delete again, or retain the resource. [" in answer["Reason"]
     told = json.loads(caplog.messages[-1])
     assert (told["status"], told["outcome"]) == ("FAILED", "failed")
     assert (told["command"], told["final"]) == ("StartServer", "START_FAILED")

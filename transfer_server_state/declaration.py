@@ -24,7 +24,7 @@ _PROPERTIES = SCHEMA["properties"]
 _VALIDATOR = Draft202012Validator(SCHEMA)
 LONGEST_TIMEOUT_S: int = _PROPERTIES["ServiceTimeout"]["default"]
 # The others may hold secrets: a NoEcho parameter, a dynamic reference.
-_QUOTED = {"ServerId", "DesiredState", "OnDelete", "ServiceTimeout"}
+_QUOTED = {"ServerId", "DesiredState", "OnDelete", "OnDrift", "ServiceTimeout"}
 # A change of these, and AWS may just have moved the server: see progress.py.
 _MOVING = ("DesiredState", "Triggers")
 _SERVER_ID = re.compile(r"(?:arn:[^/]+/)?(s-[0-9a-f]{17})")
@@ -58,6 +58,7 @@ class Declaration:
     timeout_s: int
     restores: bool
     desired: State | None = None
+    reasserts: bool = False
 
 
 def parse(properties: object, home: Home) -> Declaration:
@@ -88,7 +89,11 @@ def parse(properties: object, home: Home) -> Declaration:
             f"ServerId: {server_id} is in {':'.join(there)}, this stack and its provider are in "
             f"{':'.join(home)} (partition:region:account): declare it in a stack there"
         )
-    return replace(parse_released(given), desired=State(given["DesiredState"]))
+    return replace(
+        parse_released(given),
+        desired=State(given["DesiredState"]),
+        reasserts=given.get("OnDrift") == "REASSERT",
+    )
 
 
 def parse_released(properties: object) -> Declaration:

@@ -32,6 +32,7 @@ class Step(StrEnum):
 
 
 COMMANDS = frozenset({Step.START, Step.STOP})
+MOVING = frozenset({State.STARTING, State.STOPPING})
 
 # Desired state -> observed state -> (before our command, after it).
 TABLE = {

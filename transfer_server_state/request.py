@@ -60,6 +60,7 @@ class Request:
     server_id: str
     desired: State | None
     restores: bool
+    reasserts: bool
     physical_id: str
     identity: Identity | None
     abandoned: str
@@ -81,12 +82,13 @@ class Request:
         return cls(
             kind=event["RequestType"],
             owner=Owner(event["StackId"], event["LogicalResourceId"]),
-            digest=_digest(event["ResponseURL"], event["RequestId"]),
+            digest=request_digest(event["ResponseURL"], event["RequestId"]),
             sent_s=_sent_s(event["ResponseURL"], now_s),
             timeout_s=asked.timeout_s,
             server_id=server_id,
             desired=asked.desired,
             restores=asked.restores,
+            reasserts=asked.reasserts,
             physical_id=given if given and isinstance(given, str) else NOT_CREATED,
             identity=identity,
             abandoned=before if old and knows and before != server_id else "",
@@ -122,7 +124,8 @@ class Request:
         )
 
 
-def _digest(response_url: str, request_id: str) -> str:
+def request_digest(response_url: str, request_id: str) -> str:
+    """Return what a request is known by, however often it is delivered; neither alone is enough."""
     return hashlib.sha256(f"{response_url} {request_id}".encode()).hexdigest()[:32]
 
 

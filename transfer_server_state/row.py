@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, cast
 
+from transfer_server_state.declaration import LONGEST_TIMEOUT_S
+from transfer_server_state.drift import Drift
 from transfer_server_state.machine import STABLE, State
 from transfer_server_state.progress import Progress
 from transfer_server_state.request import Owner, Request
@@ -23,6 +25,7 @@ class Row:
 
     `found`: the stable state before its owner first declared it. `held`: whether the owner was
     ever answered SUCCESS. `restoring`: the state that a deletion owes. `released`: a tombstone.
+    `reasserts`: whether the guard keeps it so. `drift`: what the guard knows, if it is not so.
     `given_up`: who released it without having it, and when, lest what they sent before claims it.
     """
 
@@ -40,6 +43,8 @@ class Row:
     held: bool = False
     restoring: State | None = None
     released: bool = False
+    reasserts: bool = False
+    drift: Drift | None = None
     expires_at: int = 0
     version: int = 0
 
@@ -52,6 +57,17 @@ class Row:
     def target(self) -> State:
         """Return the state that is owed or declared; a row that a request has claimed has one."""
         return cast("State", self.restoring or self.desired)
+
+    def is_settled(self, now_s: float) -> bool:
+        """Tell whether no request is at work on it, and what it declares or owes stands.
+
+        What an Update declared in vain does not: its rollback or a person decides.
+        """
+        if self.is_free:
+            return False
+        if self.restoring:
+            return self.answer is not None or now_s > self.sent_at + LONGEST_TIMEOUT_S
+        return self.answer is not None and self.answer.get("status") == "SUCCESS"
 
     def supersedes(self, request: Request) -> bool:
         """Tell whether a request that is not the row's comes too late for it.
@@ -94,6 +110,8 @@ class Row:
             owner=request.owner,
             declared_at=request.sent_s,
             desired=request.desired,
+            reasserts=request.reasserts,
+            drift=None,
             found=found,
             held=held,
             restoring=None,
@@ -113,9 +131,11 @@ class Row:
         return replace(
             self,
             desired=None,
+            reasserts=False,
             found=None,
             held=False,
             restoring=None,
+            drift=None,
             released=True,
             expires_at=int(self.sent_at) + _TOMBSTONE_S,
         )

@@ -23,9 +23,10 @@ from local.stack import Stack
 # Calls that Lambda makes in the role's name. The engine does for its functions what they permit,
 # and asks no policy: what would be missed on AWS is not missed here.
 MADE_BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
-# Those that DynamoDB and SQS make of a key; none is deployed here.
-OF_A_KEY = "kms:"
 
+KEPT = TEMPLATE.replace(
+    "      DesiredState: !Ref", "      OnDrift: REASSERT\n      DesiredState: !Ref"
+)
 Act = Callable[[], None]
 
 
@@ -33,26 +34,24 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _actions() -> list[str]:
-    """What the template's policies allow."""
+def _actions(logical_id: str) -> list[str]:
+    """What this one of the template's roles allows."""
     template, problems = decode_str((ROOT / "template.yaml").read_text())
     assert not problems
-    properties = [resource.get("Properties", {}) for resource in template["Resources"].values()]
-    policies = [policy for each in properties for policy in each.get("Policies", [each])]
     return [
         action
-        for policy in policies
-        for statement in policy.get("PolicyDocument", {}).get("Statement", [])
+        for policy in template["Resources"][logical_id]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
         for action in _listed(statement["Action"])
     ]
 
 
 class Role:
-    """The provider's role, as it was deployed."""
+    """A role of the provider's stack, as it was deployed."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, logical_id: str) -> None:
         self._iam = engine.client("iam")
-        self._name = provider.deployed(engine, "Role")
+        self._name = provider.deployed(engine, logical_id)
 
     @contextmanager
     def without(self, action: str) -> Iterator[None]:
@@ -94,11 +93,11 @@ class Situation:
         self.stack = Stack(engine.client("cloudformation"), name, patience_s=15)
 
     def declare(self, desired: str) -> None:
-        self.stack.change(TEMPLATE, {"ServerId": self.server_id, "DesiredState": desired})
+        self.stack.change(KEPT, {"ServerId": self.server_id, "DesiredState": desired})
 
-    def has_declared(self) -> None:
-        self.put("OFFLINE")
-        self.declare("OFFLINE")
+    def has_declared(self, desired: str = "OFFLINE") -> None:
+        self.put(desired)
+        self.declare(desired)
         assert self.stack.settled() == "CREATE_COMPLETE"
 
     def put(self, state: str) -> None:
@@ -142,7 +141,26 @@ def declared_by_another_stack_too(situation: Situation) -> Iterator[Act]:
     yield lambda: Situation(situation.engine, situation.server_id).declare("OFFLINE")
 
 
-# What makes the function need it: a preparation, and what is done then.
+@contextmanager
+def passed(situation: Situation) -> Iterator[Act]:
+    yield lambda: provider.guard(situation.engine)
+
+
+@contextmanager
+def drifted(situation: Situation) -> Iterator[Act]:
+    situation.has_declared("OFFLINE")
+    situation.put("ONLINE")
+    yield lambda: provider.guard(situation.engine, situation.server_id)
+
+
+@contextmanager
+def drifted_back(situation: Situation) -> Iterator[Act]:
+    situation.has_declared("ONLINE")
+    situation.put("OFFLINE")
+    yield lambda: provider.guard(situation.engine, situation.server_id)
+
+
+# What makes a function need it: a preparation, and what is done then.
 NEEDED_WHEN = {
     "transfer:DescribeServer": stopped,
     "transfer:StopServer": stopped,
@@ -154,12 +172,25 @@ NEEDED_WHEN = {
     "dynamodb:PutItem": stopped,
     "lambda:InvokeFunction": outlasting_the_function,
 }
+GUARD_NEEDS_WHEN = {
+    "transfer:ListServers": passed,
+    "dynamodb:Scan": passed,
+    "dynamodb:GetItem": drifted,
+    "dynamodb:PutItem": drifted,
+    "transfer:DescribeServer": drifted,
+    "transfer:StopServer": drifted,
+    "transfer:StartServer": drifted_back,
+    "cloudformation:DescribeStacks": drifted,
+    "cloudformation:DescribeStackResource": drifted,
+    "events:PutEvents": drifted,
+}
+ROLES = {"Role": NEEDED_WHEN, "GuardRole": GUARD_NEEDS_WHEN}
+EACH_ACTION = [(role, action) for role, needed in ROLES.items() for action in needed]
 
 
-@pytest.fixture(scope="module")
-def role(engine: Engine) -> Role:
+@pytest.fixture(autouse=True, scope="module")
+def _quick_servers(engine: Engine) -> None:
     engine.control("PATCH", "settings", {"start_s": 0, "stop_s": 0})
-    return Role(engine)
 
 
 def sees(engine: Engine, wanted: set[Call], *acts: Act) -> set[Call]:
@@ -175,24 +206,27 @@ def sees(engine: Engine, wanted: set[Call], *acts: Act) -> set[Call]:
         time.sleep(0.01)
 
 
-def test_the_role_is_looked_at_action_by_action() -> None:
-    actions = [action for action in _actions() if not action.startswith(OF_A_KEY)]
-    assert sorted(actions) == sorted(NEEDED_WHEN.keys() | MADE_BY_LAMBDA)
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_is_looked_at_action_by_action(role: str) -> None:
+    assert sorted(set(_actions(role)) - MADE_BY_LAMBDA) == sorted(ROLES[role])
 
 
-@pytest.mark.usefixtures("role")
-def test_with_its_role_the_function_makes_each_call_and_none_is_denied(engine: Engine) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_with_its_role_a_function_makes_each_call_and_none_is_denied(
+    engine: Engine, role: str
+) -> None:
     before = len(engine.gateway.calls)
-    wanted = {Call(action, denied=False) for action in NEEDED_WHEN}
+    needed = ROLES[role]
+    wanted = {Call(action, denied=False) for action in needed}
     with ExitStack() as stack:
-        situations = dict.fromkeys(NEEDED_WHEN.values())
+        situations = dict.fromkeys(needed.values())
         acts = [stack.enter_context(each(Situation(engine))) for each in situations]
         assert sees(engine, wanted, *acts) == wanted
     assert not [call for call in engine.gateway.calls[before:] if call.denied]
 
 
-@pytest.mark.parametrize("action", NEEDED_WHEN)
-def test_a_permission_taken_away_is_missed(engine: Engine, role: Role, action: str) -> None:
+@pytest.mark.parametrize(("role", "action"), EACH_ACTION)
+def test_a_permission_taken_away_is_missed(engine: Engine, role: str, action: str) -> None:
     denied = {Call(action, denied=True)}
-    with NEEDED_WHEN[action](Situation(engine)) as act, role.without(action):
+    with ROLES[role][action](Situation(engine)) as act, Role(engine, role).without(action):
         assert sees(engine, denied, act) == denied

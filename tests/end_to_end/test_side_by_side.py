@@ -9,7 +9,7 @@ from local.engine import Engine
 from local.scenarios import TEMPLATE, World
 from local.stack import Stack
 
-SECOND = {"NamePrefix": "second", "ExportPrefix": "Second", "ReservedConcurrency": "5"}
+SECOND = {"NamePrefix": "second", "ExportPrefix": "Second", "GuardMinutes": "0"}
 ANYTHING_ELSE = "arn:aws:transfer:us-east-1:000000000000:server/s-0123456789abcdef0"
 
 

@@ -20,9 +20,11 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from handler.cloudformation import Provider
+from handler.guard import Guard
 from local.emulator import State
 from local.emulator.service import Service
 from tests.fakes.border import Border, Watched
+from tests.fakes.bus import Bus
 from tests.fakes.clock import Clock
 from tests.fakes.cloudformation import CloudFormation, Stack
 from tests.fakes.dynamodb import DynamoDB
@@ -39,6 +41,8 @@ STACK = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/demo/00000000-0000-400
 OTHER_STACK = STACK.replace("/demo/", "/other/")
 NO_SERVER = "s-00000000000000000"
 TABLE = "registry"
+# What EventBridge's schedules send.
+SCHEDULED = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 # What CloudFormation makes up for a creation that never answered.
 MADE_UP = "demo-State-1ABCDEF"
 
@@ -81,6 +85,7 @@ class Account:
     stack: Stack = field(default_factory=lambda: Stack(STACK))
     lambda_: Lambda = field(default_factory=Lambda)
     dynamodb: DynamoDB = field(default_factory=lambda: DynamoDB(TABLE, stale_reads=True))
+    bus: Bus = field(default_factory=Bus)
     border: Border = field(default_factory=Border)
     # How an invocation is called, and how long it may take.
     function: str = FUNCTION
@@ -97,6 +102,7 @@ class Account:
             "lambda": self.lambda_,
             "cloudformation": self.cloudformation,
             "dynamodb": self.dynamodb,
+            "events": self.bus,
         }
         watched = {name: Watched(client, self.border) for name, client in clients.items()}
         self.aws = Aws(watched.__getitem__)
@@ -195,6 +201,10 @@ class Account:
     def send(self, request_type: str, **fields: Any) -> dict[str, Any]:
         """Make a request and return its one answer."""
         return self.settle(self.request(request_type, **fields))
+
+    def guard(self, event: dict[str, Any] | None = None) -> None:
+        """Let the guard pass, on its schedule unless it is for an event."""
+        Guard(aws=self.aws, clock=self.clock).handle(event or SCHEDULED, None)
 
     @property
     def row(self) -> Row:

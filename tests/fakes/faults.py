@@ -54,7 +54,10 @@ UNMODELLED = {
 }
 THROTTLED = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES} - {"LimitExceededException"}
 TRANSIENT = {*TransientRetryableChecker._TRANSIENT_ERROR_CODES}
-DENIED = {"AccessDenied", "AccessDeniedException"}
+DENIED = {
+    "AccessDenied", "AccessDeniedException", "ExpiredTokenException", "IncompleteSignature",
+    "NotAuthorized", "OptInRequired", "UnrecognizedClientException",
+}  # fmt: skip
 GONE = "ResourceNotFoundException"
 # Of a write whose condition does not hold.
 CONFLICT = "ConditionalCheckFailedException"

@@ -104,7 +104,10 @@ def _endings(
     server, releases = request.spec.server, request.kind == "Delete"
     touching = [r for r in world.requests if _touches(r, server)]
     return {
-        Outcome.RETAINED: lambda _: releases or request.operation.rolls_back,
+        # A cancelled Update that comes while its stack rolls back looks like the rollback's own.
+        Outcome.RETAINED: lambda _: (
+            releases or request.operation.rolls_back or at_s > request.over_s
+        ),
         Outcome.UNKNOWN: lambda _: releases,
         Outcome.GONE: lambda _: server.gone_s <= at_s or _is_told_gone(request),
         Outcome.RIVAL: lambda said: any(_name(r) == said["owner"] for r in touching),

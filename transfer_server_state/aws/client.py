@@ -15,6 +15,7 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
+from transfer_server_state.clock import Clock
 from transfer_server_state.outcome import Outcome
 from transfer_server_state.words import printable
 
@@ -69,7 +70,7 @@ class _Loader(Loader):
     """Botocore's data, without a look through its folders of four hundred services."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - of each type
-        return ["cloudformation", "dynamodb", "lambda", "transfer"]
+        return ["cloudformation", "dynamodb", "events", "lambda", "transfer"]
 
 
 @cache
@@ -109,6 +110,25 @@ class Aws:
             raise UnavailableError(f"{action}: {type(error).__name__}", maybe_done=True) from error
         except BotoCoreError as error:
             raise RefusedError(f"{action}: {printable(error)}") from error
+
+
+class Patient(Aws):
+    """AWS for who has no loop of its own: what surely did nothing is tried again twice."""
+
+    def __init__(self, aws: Aws, clock: Clock) -> None:
+        self._aws = aws
+        self._clock = clock
+
+    def call(self, service: str, operation: str, **arguments: Any) -> Any:
+        """Call an operation, as Aws does."""
+        for pause_s in (1, 3):
+            try:
+                return self._aws.call(service, operation, **arguments)
+            except UnavailableError as error:
+                if error.maybe_done:
+                    raise
+                self._clock.sleep(pause_s)
+        return self._aws.call(service, operation, **arguments)
 
 
 def _meaning(error: ClientError, action: str) -> Exception:

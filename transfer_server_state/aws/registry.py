@@ -5,11 +5,12 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.Con
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
 from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
+from transfer_server_state.drift import Drift
 from transfer_server_state.machine import State, Step
 from transfer_server_state.progress import Progress
 from transfer_server_state.request import Owner
@@ -40,6 +41,15 @@ class Registry:
         key = {"ServerId": {"S": server_id}}
         item = self._call("GetItem", Key=key, ConsistentRead=True).get("Item")
         return _row(item) if item else Row(server_id)
+
+    def rows(self) -> Iterator[Row]:
+        """Return all rows, page by page."""
+        start: dict[str, Any] | None = {}
+        while start is not None:
+            page = self._call("Scan", ConsistentRead=True, **start)
+            yield from map(_row, page["Items"])
+            last = page.get("LastEvaluatedKey")
+            start = {"ExclusiveStartKey": last} if last else None
 
     def write(self, row: Row) -> Row:
         """Write it and return it, its version counted up. Raises ConflictError."""
@@ -82,6 +92,7 @@ def _item(row: Row) -> dict[str, dict[str, str]]:
     """Return the row's attributes: sent_at becomes SentAt, and what is empty is left out."""
     values = {f.name: getattr(row, f.name) for f in fields(row)}
     values["progress"] = asdict(row.progress)
+    values["drift"] = asdict(row.drift) if row.drift else None
     return {
         name.title().replace("_", ""): _attribute(value) for name, value in values.items() if value
     }
@@ -108,6 +119,12 @@ def _progress(text: str) -> Progress:
     return Progress(**known | {name: kinds[name](known[name]) for name in kinds if known.get(name)})
 
 
+def _drift(text: str) -> Drift:
+    kept = json.loads(text)
+    known = {f.name: kept[f.name] for f in fields(Drift) if f.name in kept}
+    return Drift(**known | {"actual": State(known["actual"]) if known["actual"] else None})
+
+
 _READ: dict[str, Callable[[str], Any]] = {
     "server_id": str,
     "owner": Owner.parse,
@@ -123,6 +140,8 @@ _READ: dict[str, Callable[[str], Any]] = {
     "held": lambda text: text == "1",
     "restoring": State,
     "released": lambda text: text == "1",
+    "reasserts": lambda text: text == "1",
+    "drift": _drift,
     "expires_at": int,
     "version": int,
 }

@@ -8,6 +8,20 @@ from transfer_server_state.outcome import Outcome
 from transfer_server_state.words import printable
 
 
+def states(aws: Aws) -> dict[str, State]:
+    """Return the state of every server, by its id, of which a page holds a thousand.
+
+    https://docs.aws.amazon.com/transfer/latest/APIReference/API_ListServers.html
+    """
+    found: dict[str, State] = {}
+    token: dict[str, str] | None = {}
+    while token is not None:
+        page = aws.call("transfer", "ListServers", MaxResults=1000, **token)
+        found |= {listed["ServerId"]: State(listed["State"]) for listed in page["Servers"]}
+        token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
+    return found
+
+
 class Server:
     """One server, and its ARN once it was observed."""
 

@@ -1,0 +1,100 @@
+"""Entry point: the guard, which sees to it that what was declared stays so.
+
+It is called on a schedule, and by the events of what may just have moved a server. keep.py says
+what it does about each.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacks-event-driven.html
+"""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from handler.keep import Keeper
+from handler.metrics import embedded
+from transfer_server_state import __version__
+from transfer_server_state.aws.client import Aws, Patient, RefusedError
+from transfer_server_state.aws.registry import Registry
+from transfer_server_state.aws.server import Server, states
+from transfer_server_state.clock import Clock
+from transfer_server_state.machine import MOVING, State
+from transfer_server_state.outcome import Outcome
+from transfer_server_state.progress import READ_LAG_S
+from transfer_server_state.row import Row
+
+_LOG = logging.getLogger(__name__)
+_SERVER_ID = re.compile(r"s-[0-9a-f]{17}")
+
+
+class GuardError(Exception):
+    """Some servers could not be looked after; the next pass tries again."""
+
+
+class Guard:
+    """Looks after all declared servers, or after the one of an event."""
+
+    def __init__(self, *, aws: Aws | None = None, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._aws = Patient(aws or Aws(), self._clock)
+
+    def handle(self, event: Any, context: Any) -> None:  # noqa: ARG002 - Lambda passes it
+        """Handle an event of EventBridge's. Raises GuardError, so that Lambda tries again."""
+        logging.getLogger().setLevel(logging.INFO)
+        registry = Registry(self._aws, os.environ["REGISTRY_TABLE"])
+        keeper = Keeper(self._aws, registry, self._clock)
+        named = _server_of(event)
+        if named:
+            # AWS has ended its own update when it sends this.
+            at_once = event.get("source") == "aws.cloudformation"
+            self._look_at_one(keeper, registry.read(named), at_once=at_once)
+            counts = {"Reasserted": keeper.reasserted}
+        else:
+            self._look_at(keeper, registry.rows(), states(self._aws))
+            counts = {
+                "Drifted": keeper.drifted,
+                "RestorationsOwed": keeper.owed,
+                "Reasserted": keeper.reasserted,
+            }
+        line = {"version": __version__, **embedded(self._clock.now(), counts)}
+        _LOG.info(json.dumps(line), extra=line)
+        if keeper.failures:
+            raise GuardError(
+                f"{len(keeper.failures)} of the calls for declared servers failed, the first: "
+                f"{keeper.failures[0]}"
+            )
+
+    def _look_at(self, keeper: Keeper, rows: Iterable[Row], found: Mapping[str, State]) -> None:
+        for row in rows:
+            keeper.look_after(row, found.get(row.server_id), at_once=False)
+
+    def _look_at_one(self, keeper: Keeper, row: Row, *, at_once: bool) -> None:
+        if row.is_free:
+            return
+        actual = self._observe(row.server_id)
+        if actual in MOVING or actual is row.target:
+            # What a read shows may be older than what the event tells of.
+            self._clock.sleep(READ_LAG_S)
+            actual = self._observe(row.server_id)
+        keeper.look_after(row, actual, at_once=at_once)
+
+    def _observe(self, server_id: str) -> State | None:
+        try:
+            return Server(self._aws, server_id).observe()
+        except RefusedError as error:
+            if error.outcome is Outcome.GONE:
+                return None
+            raise
+
+
+def _server_of(event: Mapping[str, Any]) -> str:
+    """Return the server that an event is about, "" if that is all of them."""
+    detail = event.get("detail") or {}
+    parameters = detail.get("requestParameters") or {}
+    named = detail.get("physical-resource-id") or parameters.get("serverId") or ""
+    found = _SERVER_ID.search(str(named))
+    return found[0] if found else ""
+
+
+handler = Guard().handle

@@ -1,0 +1,120 @@
+"""What the guard does about one declared server: nothing, tell, or bring it back.
+
+It acts on a row that no request is at work on, by the condition of its write, so a deployment
+that comes meanwhile wins; it does not wait: the next pass sees what came of a command.
+"""
+
+import json
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from transfer_server_state import __version__
+from transfer_server_state.aws import bus
+from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
+from transfer_server_state.aws.registry import ConflictError, Registry
+from transfer_server_state.aws.server import Server
+from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.clock import Clock
+from transfer_server_state.drift import Drift, Finding
+from transfer_server_state.machine import COMMANDS, State
+from transfer_server_state.progress import LEAVES_WITHIN_S
+from transfer_server_state.row import Row
+from transfer_server_state.standing import Standing, standing
+
+_DRIFTED = {Standing.DRIFTED, Standing.GONE}
+_LOG = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Looks after declared servers, one by one, and counts what it found."""
+
+    def __init__(self, aws: Aws, registry: Registry, clock: Clock) -> None:
+        self._aws = aws
+        self._registry = registry
+        self._stacks = Stacks(aws)
+        self._now = clock.now
+        self.drifted = self.owed = self.reasserted = 0
+        self.failures: list[str] = []
+
+    def look_after(self, row: Row, actual: State | None, *, at_once: bool) -> None:
+        """See to a server that was found so, None if there is none; what fails is noted."""
+        if row.is_free:
+            return
+        how = standing(row, actual, self._now())
+        settled = how not in {Standing.AT_WORK, Standing.FAILED}
+        self.owed += settled and row.restoring is not None
+        self.drifted += how in _DRIFTED or (how is Standing.MOVING and row.drift is not None)
+        try:
+            if how is Standing.AS_DECLARED:
+                self._settle(row)
+            elif how in _DRIFTED:
+                self._see_to(row, actual, at_once=at_once)
+        except ConflictError:
+            # A request came: it knows better.
+            return
+        except (UnavailableError, RefusedError) as error:
+            self._note(row, error)
+
+    def _settle(self, row: Row) -> None:
+        if row.drift or row.restoring:
+            self._tell(Finding.AS_DECLARED, row, row.target)
+            self._registry.write(row.buried() if row.restoring else replace(row, drift=None))
+
+    def _see_to(self, row: Row, actual: State | None, *, at_once: bool) -> None:
+        drift = Drift(row.request, self._now(), actual)
+        if row.drift:
+            drift = row.drift.seen(row.request, actual)
+        has_owner = bool(row.restoring) or self._stacks.has(row.owner, row.server_id)
+        finding = drift.finding(has_owner=has_owner)
+        if finding != drift.told:
+            self._tell(finding, replace(row, drift=drift), actual)
+            drift = replace(drift, told=finding)
+        seen = replace(row, drift=drift)
+        if (row.reasserts or row.restoring) and drift.is_due(at_once=at_once):
+            self._bring_back(seen, drift)
+        elif seen != row:
+            self._registry.write(seen)
+
+    def _bring_back(self, row: Row, drift: Drift) -> None:
+        """Write the command down, then give it, as a request does: see progress.py."""
+        server = Server(self._aws, row.server_id)
+        progress = row.progress.for_the_next_request().seen(server.observe(), self._now())
+        step = progress.step(row.target, self._now(), doubted_until_s=0)
+        if step not in COMMANDS:
+            self._registry.write(row)
+            return
+        intended = progress.intended(step, self._now())
+        self._registry.write(replace(row, progress=intended, drift=drift.commanded()))
+        if self._now() - intended.commanded_at_s <= LEAVES_WITHIN_S:
+            server.command(step)
+            self.reasserted += 1
+            _LOG.info("%s of %s, which was %s", step, row.server_id, progress.last)
+
+    def _tell(self, finding: Finding, row: Row, actual: State | None) -> None:
+        """Tell a finding in the log, and on the bus when a drift begins or ends."""
+        since_s = row.drift.since_s if row.drift else self._now()
+        told = {
+            "version": __version__,
+            "finding": finding,
+            "server": row.server_id,
+            "declared": row.target,
+            "actual": actual,
+            "since": datetime.fromtimestamp(since_s, UTC).isoformat(timespec="seconds"),
+            "stack": row.owner.stack_id,
+            "resource": row.owner.logical_id,
+            "owed": bool(row.restoring),
+            "reasserts": row.reasserts,
+        }
+        _LOG.info(json.dumps(told), extra=told)
+        ends = finding is Finding.AS_DECLARED
+        if ends or not (row.drift and row.drift.told):
+            try:
+                bus.put(self._aws, "Server As Declared" if ends else "Server Drifted", told)
+            except (UnavailableError, RefusedError) as error:
+                # Told in the log it is, and what there is to do has to be done.
+                self._note(row, error)
+
+    def _note(self, row: Row, error: Exception) -> None:
+        self.failures.append(f"{row.server_id}: {error}")
+        _LOG.error("Could not look after %s: %s", row.server_id, error)

@@ -1,0 +1,65 @@
+"""The guard on the local engine: the real template, its real functions, and people in between."""
+
+import io
+import json
+import time
+from contextlib import redirect_stdout
+from typing import Any
+
+import pytest
+
+from local import provider
+from local.engine import Engine
+from local.scenarios import TEMPLATE, World
+from transfer_server_state import cli
+
+KEPT = TEMPLATE.replace(
+    "      DesiredState: !Ref", "      OnDrift: REASSERT\n      DesiredState: !Ref"
+)
+
+
+def until(world: World, state: str) -> None:
+    give_up = time.monotonic() + 15
+    while world.state() != state:
+        assert time.monotonic() < give_up, f"{world.state()}, not {state}"
+        time.sleep(0.02)
+
+
+def drift(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> tuple[int, Any]:
+    """Ask the command line, with the environment that `make up` prints."""
+    for name, value in engine.exports.items():
+        monkeypatch.setenv(name, value)
+    with redirect_stdout(io.StringIO()) as out:
+        status = cli.main(["drift", "--json"])
+    return status, json.loads(out.getvalue())
+
+
+def test_what_a_person_starts_is_shown_and_stopped_again(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.deploy("kept", KEPT, DesiredState="OFFLINE") == "CREATE_COMPLETE"
+    assert drift(monkeypatch, engine)[0] == 0
+    engine.client("transfer").start_server(ServerId=world.server_id)
+    until(world, "ONLINE")
+    status, (shown,) = drift(monkeypatch, engine)
+    assert (status, shown["standing"], shown["actual"]) == (2, "drifted", "ONLINE")
+    provider.guard(engine)
+    assert world.state() == "ONLINE"
+    provider.guard(engine)
+    until(world, "OFFLINE")
+    assert drift(monkeypatch, engine)[0] == 0
+    assert world.delete("kept") == "DELETE_COMPLETE"
+
+
+def test_its_schedule_is_there_and_calls_it(engine: Engine) -> None:
+    rules = [
+        rule
+        for rule in engine.client("events").list_rules()["Rules"]
+        if rule.get("ScheduleExpression")
+    ]
+    (rule,) = [r for r in rules if r["ScheduleExpression"] == "rate(5 minutes)"]
+    assert rule["State"] == "ENABLED"
+    targets = engine.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert [target["Arn"].rpartition(":")[2] for target in targets] == [
+        provider.deployed(engine, "Guard")
+    ]
