@@ -41,7 +41,7 @@ class Guard:
 
     def handle(self, event: Any, context: Any) -> None:  # noqa: ARG002 - Lambda passes it
         """Handle an event of EventBridge's. Raises GuardError, so that Lambda tries again."""
-        logging.getLogger().setLevel(logging.INFO)
+        logging.getLogger("handler").setLevel(logging.INFO)
         registry = Registry(self._aws, os.environ["REGISTRY_TABLE"])
         keeper = Keeper(self._aws, registry, self._clock)
         named = _server_of(event)

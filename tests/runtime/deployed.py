@@ -30,8 +30,13 @@ class Deployed:
     runtime_api: RuntimeApi
     server_id: str
 
-    def start(self, package: Path | None = None, **env: str) -> Function:
-        """Start the function, from another package or with more in its environment."""
+    def start(
+        self,
+        package: Path | None = None,
+        handler: str = "handler.cloudformation.handler",
+        **env: str,
+    ) -> Function:
+        """Start a function, from another package or with more in its environment."""
         others = ("CLOUDFORMATION", "DYNAMODB", "LAMBDA")
         usual = {
             "AWS_LAMBDA_RUNTIME_API": self.runtime_api.address,
@@ -47,7 +52,9 @@ class Deployed:
             "REGISTRY_TABLE": "registry",
         }
         return self.running.enter_context(
-            Function(package or self.package, self.brought, self.folder / "log", usual | env)
+            Function(
+                package or self.package, self.brought, self.folder / "log", handler, usual | env
+            )
         )
 
     def request(self, request_type: str, **fields: Any) -> dict[str, Any]:

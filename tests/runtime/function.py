@@ -44,11 +44,13 @@ class Function:
     A keeper starts it, so that it ends with whoever holds it, however that comes about.
     """
 
-    def __init__(self, package: Path, runtime: Path, log: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, package: Path, runtime: Path, log: Path, handler: str, env: Mapping[str, str]
+    ) -> None:
         self._package, self._log = package, log
         order = {
             # Without site, there is no way to the packages of this environment.
-            "argv": [sys.executable, "-S", "-m", "awslambdaric", "handler.cloudformation.handler"],
+            "argv": [sys.executable, "-S", "-m", "awslambdaric", handler],
             "env": {**env, "PYTHONPATH": str(runtime)},
             "log": str(log),
         }

@@ -110,6 +110,17 @@ def test_in_json_format_the_log_line_of_a_request_has_its_fields_at_the_top(
     assert line == line | told(event) | {"level": "INFO", "requestId": invocation.id}
 
 
+def test_the_guard_measures_where_cloudwatch_looks_for_it(deployed: Deployed) -> None:
+    """In the embedded format, whose directive has to stand at the top of a line of the log."""
+    function = deployed.start(handler="handler.guard.handler", AWS_LAMBDA_LOG_FORMAT="JSON")
+    deployed.invoke({"source": "aws.events", "detail": {}})
+    # With the format comes a level at which botocore speaks, too.
+    (line,) = [line for line in map(json.loads, function.log.splitlines()) if "_aws" in line]
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert {metric["Name"] for metric in directive["Metrics"]} <= line.keys()
+    assert (line["Drifted"], line["RestorationsOwed"]) == (0, 0)
+
+
 def test_in_text_format_the_log_line_of_a_request_is_json_behind_level_time_and_id(
     deployed: Deployed,
 ) -> None:
