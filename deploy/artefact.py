@@ -54,7 +54,7 @@ def archive(folder: Path, file: Path) -> Path:
     Compression is not the same bytes everywhere: zlib has successors.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archived:
+    with zipfile.ZipFile(file, "w") as archived:
         for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
             relative = path.relative_to(folder)
             if path.is_dir() or relative.parts[0] == _SCRIPTS or path.name in _PIPS_OWN:

@@ -55,6 +55,15 @@ def test_a_package_that_cannot_be_built_says_why(tmp_path: Path) -> None:
         artefact.build(tmp_path / "package", PACKAGES="no-such-command")
 
 
+def test_a_make_that_runs_it_does_not_change_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Just show what would be done.
+    monkeypatch.setenv("MAKEFLAGS", "n")
+    built = artefact.build(tmp_path / "package", PACKAGES="true")
+    assert (built / "handler" / "cloudformation.py").is_file()
+
+
 @pytest.fixture
 def plain() -> dict[str, Any]:
     template: dict[str, Any] = json.loads(package.translated("acme", "a/key.zip"))
