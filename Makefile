@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture build deploy lock clean build-Provider build-Guard
+.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture parameters deploy package lock clean build-Provider build-Guard
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,7 +82,7 @@ lock: ## resolve pyproject.toml's groups anew into requirements-run.txt and requ
 	rm -rf $(VENV)-lock
 
 clean: ## remove everything that was built or installed here
-	rm -rf $(VENV) $(VENV)-sam .aws-sam .coverage .hypothesis .import_linter_cache mutants .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-sam .aws-sam dist .coverage .hypothesis .import_linter_cache mutants .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 SAM_CLI := 1.170.0
@@ -95,19 +95,26 @@ $(VENV)-sam/.ready-$(SAM_CLI):
 	$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_CLI)
 	@touch $@
 
-build: $(VENV)-sam/.ready-$(SAM_CLI) ## the function's package, for AWS
-	PYTHON="$(CURDIR)/$(VENV)-sam/bin/python" $(SAM) build
+# The names of what was given on the command line; make exports the values itself.
+parameters deploy: export OVERRIDES = $(MAKEOVERRIDES)
+parameters: $(VENV)/.ready-run
+	@$(BIN)/python -m deploy.parameters
 
-deploy: build ## to the AWS account and region of your environment
-	$(SAM) deploy
+deploy: parameters $(VENV)-sam/.ready-$(SAM_CLI) ## to the AWS account and region of your environment: make deploy AlarmTopicArn=...
+	@$(BIN)/python -m deploy --sam $(SAM)
 
-# SAM calls this one, and so does the local engine, with the packages that fit its machine.
+package: $(VENV)/.ready-run ## for StackSets, translated and zipped: make package BUCKET=name [REGIONS=a,b]
+	@$(BIN)/python -m deploy.package --bucket "$(BUCKET)" --regions "$(REGIONS)"
+
+# `sam build` calls this one, and so do make deploy, make package and the local engine, with the packages
+# that fit its machine.
 PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
+COMPILE_WITH = python3.14
 build-Provider build-Guard:
 	cp -R handler schemas transfer_server_state "$(ARTIFACTS_DIR)/"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt
 # Lambda compiles at each cold start what the package does not bring compiled; that takes the same Python.
-	@if command -v python3.14 >/dev/null; then python3.14 -m compileall -q -s "$(ARTIFACTS_DIR)" \
-		-p /var/task --invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"; fi
+	@if [ "$(COMPILE_WITH)" ] && command -v $(COMPILE_WITH) >/dev/null; then $(COMPILE_WITH) -m compileall -q \
+		-s "$(ARTIFACTS_DIR)" -p /var/task --invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"; fi

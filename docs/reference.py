@@ -80,11 +80,25 @@ def failures() -> str:
     return _table("| outcome in the log | what the Reason says to do |", rows)
 
 
+def template() -> dict[str, Any]:
+    """Return the provider's template."""
+    decoded: dict[str, Any] = decode_str((ROOT / "template.yaml").read_text())[0]
+    return decoded
+
+
+def parameters() -> str:
+    """List what a deployment may be given."""
+    rows = [
+        f"| `{name}` | {_code(rule['Default'])} | {rule['Description']} |"
+        for name, rule in template()["Parameters"].items()
+    ]
+    return _table("| parameter | default | |", rows)
+
+
 def permissions() -> str:
     """List the statements of the provider's role."""
-    template, _ = decode_str((ROOT / "template.yaml").read_text())
     rows = []
-    for resource in template["Resources"].values():
+    for resource in template()["Resources"].values():
         declared: dict[str, Any] = resource.get("Properties", {})
         for policy in declared.get("Policies") or [declared]:
             for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
@@ -97,7 +111,7 @@ def permissions() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (example, properties, transitions, diagram, failures, permissions)
+    for part in (example, parameters, properties, transitions, diagram, failures, permissions)
 }
 
 
@@ -108,6 +122,10 @@ def written(text: str) -> str:
 
 def _table(head: str, rows: list[str]) -> str:
     return "\n".join([head, re.sub(r"[^|]+", "---", head), *rows, ""])
+
+
+def _code(value: object) -> str:
+    return "" if value == "" else f"`{value}`"
 
 
 def _step(step: Step) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from deploy.artefact import NotBuiltError
 from local.engine import NotReadyError
 from local.provider import NotDeployedError
 from local.scenarios import DiffersError
@@ -15,6 +16,7 @@ from local.stack import RefusedError, StuckError
 
 _TOLD = (
     DiffersError,
+    NotBuiltError,
     NotDeployedError,
     NotReadyError,
     RefusedError,

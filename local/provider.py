@@ -5,32 +5,36 @@ it must change nothing else there.
 """
 
 import json
-import shutil
-import subprocess
 import sys
 import uuid
 from pathlib import Path
 
-from local.engine import ROOT, Engine
+from deploy import artefact
+from local.engine import Engine
 from local.stack import Stack
 
 STACK = "transfer-server-state"
-_CODE = "      CodeUri: .\n"
+# The command by which make finds the packages that fit this machine.
+PACKAGES = f"'{sys.executable}' -m local.packages"
 
 
 class NotDeployedError(Exception):
     """The provider's stack did not come to be; the message says why."""
 
 
-def deploy(engine: Engine) -> Stack:
-    """Build the package, upload it and deploy the template. Raises NotDeployedError."""
-    package = archive(build(engine.folder / "package"))
+def deploy(engine: Engine, name: str = STACK, **parameters: str) -> Stack:
+    """Build the package, upload it and deploy the template as a stack of that name.
+
+    Raises NotBuiltError, NotDeployedError.
+    """
+    folder = engine.folder / name
+    package = artefact.archive(build(folder / "package"), folder / "package.zip")
     bucket = f"packages-{uuid.uuid4().hex}"
     s3 = engine.client("s3")
     s3.create_bucket(Bucket=bucket)
     s3.upload_file(str(package), bucket, package.name)
-    stack = Stack(engine.client("cloudformation"), STACK)
-    stack.change(packaged(f"s3://{bucket}/{package.name}"))
+    stack = Stack(engine.client("cloudformation"), name)
+    stack.change(artefact.packaged(f"s3://{bucket}/{package.name}"), parameters)
     if (status := stack.settled()) != "CREATE_COMPLETE":
         failed = [e for e in stack.events() if e["ResourceStatus"].endswith("_FAILED")]
         raise NotDeployedError(
@@ -73,35 +77,6 @@ def guard(engine: Engine, server_id: str = "") -> None:
 def build(target: Path) -> Path:
     """Fill a new folder with what the function consists of, and packages that fit this machine.
 
-    Raises NotDeployedError.
+    Raises NotBuiltError.
     """
-    target.mkdir()
-    made = subprocess.run(  # noqa: S603
-        [  # noqa: S607 - whichever make there is
-            "make",
-            "--silent",
-            "build-Provider",
-            f"ARTIFACTS_DIR={target}",
-            f"PACKAGES='{sys.executable}' -m local.packages",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        raise NotDeployedError(f"The package could not be built: {made.stderr.strip()}")
-    return target
-
-
-def archive(folder: Path) -> Path:
-    """Zip a folder, beside it."""
-    return Path(shutil.make_archive(str(folder), "zip", folder))
-
-
-def packaged(uri: str) -> str:
-    """template.yaml with the package's address in the place of its folder, for each function."""
-    template = (ROOT / "template.yaml").read_text()
-    if _CODE not in template:
-        raise NotDeployedError(f"template.yaml has no line {_CODE.strip()!r}.")
-    return template.replace(_CODE, _CODE.replace(".", uri))
+    return artefact.build(target, PACKAGES=PACKAGES)

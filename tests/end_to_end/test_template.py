@@ -8,6 +8,7 @@ from typing import Any
 from cfnlint.decode import decode_str
 from samtranslator.translator.transform import transform
 
+from deploy.artefact import packaged
 from local import provider
 from local.engine import ROOT
 
@@ -20,7 +21,7 @@ class NoManagedPolicies:
 
 
 def test_sam_translates_the_template_to_plain_cloudformation() -> None:
-    template, problems = decode_str(provider.packaged("s3://bucket/package.zip"))
+    template, problems = decode_str(packaged("s3://bucket/package.zip"))
     assert not problems
     translated: dict[str, Any] = transform(template, {}, NoManagedPolicies())
     types = {name: resource["Type"] for name, resource in translated["Resources"].items()}
@@ -31,9 +32,9 @@ def test_sam_translates_the_template_to_plain_cloudformation() -> None:
 
 def test_packaging_changes_nothing_but_the_address_of_the_package() -> None:
     before = (ROOT / "template.yaml").read_text().splitlines()
-    after = provider.packaged("s3://bucket/package.zip").splitlines()
+    after = packaged("s3://bucket/package.zip").splitlines()
     changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
-    assert changed == [("      CodeUri: .", "      CodeUri: s3://bucket/package.zip")] * 2
+    assert changed == [("    CodeUri: .", "    CodeUri: s3://bucket/package.zip")]
 
 
 def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
