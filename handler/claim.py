@@ -37,25 +37,36 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
         return row.claimed(
             request, desired=request.desired, reasserts=request.reasserts, restoring=None
         )
+    owed = None
     if not stacks.has(row.owner, row.server_id):
         # What a lost owner never held, or still owed, is owed by whoever has the server now.
         owed = row.restoring or (None if row.held else row.found)
-        return row.taken(request, known or owed, held=known is not None)
-    if stacks.belong_together(row.owner, request.owner):
-        # The same resource under another name, or in another place.
-        return row.taken(request, known, held=known is not None)
-    return Outcome.RETAINED if _must_succeed(request, stacks) else Outcome.RIVAL
+    # Else the same resource under another name, or in another place, or a rival.
+    elif not stacks.belong_together(row.owner, request.owner):
+        return Outcome.RETAINED if _must_succeed(request, stacks) else Outcome.RIVAL
+    return row.taken(request, known or owed, held=known is not None)
 
 
 def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     if row.is_free:
         target = _owed_by_id(request, row, stacks)
     elif row.owner == request.owner:
+        if _clears_up(request, row):
+            return Outcome.RETAINED
         target = row.restoring or _owed_by_row(request, row, stacks)
     else:
         return row.given_up_by(request)
     claimed = row.claimed(request, owner=request.owner, restoring=target)
     return claimed if target else claimed.buried()
+
+
+def _clears_up(request: Request, row: Row) -> bool:
+    """Tell whether it is for an attempt that failed before another had the server.
+
+    Its id, made up or not-created, is then not the one of who declares the server since.
+    """
+    later = row.sent_at > row.declared_at and row.held and not row.restoring
+    return request.identity is None and later
 
 
 def _owed_by_row(request: Request, row: Row, stacks: Stacks) -> State | None:

@@ -16,7 +16,7 @@ from transfer_server_state.aws.registry import ConflictError, Registry, Unrememb
 from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
-from transfer_server_state.machine import COMMANDS, Step
+from transfer_server_state.machine import COMMANDS, State, Step
 from transfer_server_state.outcome import Outcome
 from transfer_server_state.progress import LEAVES_WITHIN_S, READ_LAG_S, Progress
 from transfer_server_state.request import Request
@@ -111,8 +111,7 @@ class Reconciliation:
         # Of a row that it does not have, it tells no more than what it saw itself.
         if self._row.request != self.request.digest:
             unread = Outcome.UNKNOWN if self.request.releases else outcome
-            own = Row(self.request.server_id, request=self.request.digest)
-            return self._answer(unread, replace(own, progress=self._progress), problem)
+            return self._answer(unread, self._own_row(), problem)
         with suppress(UnavailableError, RefusedError):
             # A repeated delivery may have answered meanwhile.
             return (None if self._is_current else self._claim()) or self._end(outcome, problem)
@@ -124,7 +123,7 @@ class Reconciliation:
         if row.request != self.request.digest:
             claimed = claim.decide(self.request, row, self._stacks)
             if isinstance(claimed, Outcome):
-                return self._answer(claimed, row)
+                return self._yield(claimed, row)
             if claimed.released or claimed.request != self.request.digest:
                 return self._leave(claimed)
             row = self._registry.write(claimed)
@@ -137,6 +136,20 @@ class Reconciliation:
             self._progress = row.progress
         self._row, self._is_current, self._checked_at_s = row, True, self._now()
         return None
+
+    def _yield(self, outcome: Outcome, row: Row) -> Answer:
+        """Leave the server to whoever has the row."""
+        if outcome is Outcome.RETAINED and not self.request.releases:
+            # A stack that rolls back reads its attributes all the same.
+            with suppress(RefusedError):
+                self._progress = self._progress.seen(self._server.observe(), self._now())
+            row = self._own_row()
+        return self._answer(outcome, row)
+
+    def _own_row(self) -> Row:
+        """Return a row of nothing but what it saw itself, for who has none in the registry."""
+        row = Row(self.request.server_id, request=self.request.digest)
+        return replace(row, progress=self._progress)
 
     def _leave(self, claimed: Row) -> Answer:
         """Write a row down with which nothing more is to be done about the server."""
@@ -159,9 +172,16 @@ class Reconciliation:
         self._seen_at_s = self._now()
         self._progress = self._progress.seen(observed, self._seen_at_s)
         target = self._row.target
-        doubted = self.request.doubted or target is not self._row.desired
-        doubted_until_s = self.request.sent_s + READ_LAG_S if doubted else 0
+        doubted_until_s = self.request.sent_s + READ_LAG_S if self._doubts(target) else 0
         return self._progress.step(target, self._seen_at_s, doubted_until_s)
+
+    def _doubts(self, target: State) -> bool:
+        """Tell whether the server may have been moved shortly before the request was sent."""
+        if self.request.doubted or target is not self._row.desired:
+            return True
+        # AWS's own update of a server starts it, and is not over before this one's resource begins.
+        brings_in = not (self.request.knows or self.has_commanded)
+        return brings_in and target is State.OFFLINE
 
     def _command(self, step: Step) -> None:
         """Write the command down, then give it."""

@@ -20,8 +20,9 @@ LONGEST_REASON = 245
 _LONGEST_NAME = 60
 _SHORTEST_PROBLEM = 20
 _SUCCEEDS = {Outcome.DONE, Outcome.RETAINED, Outcome.UNKNOWN}
-# A deletion that nobody waits for, or of a server that is gone, owes nothing.
-_RELEASES = _SUCCEEDS | {Outcome.GONE, Outcome.SUPERSEDED, Outcome.EXPIRED}
+# What is released and gone, or that nobody waits for, owes nothing; nor does a late deletion.
+_RELEASES = _SUCCEEDS | {Outcome.GONE, Outcome.EXPIRED}
+_DELETES = _RELEASES | {Outcome.SUPERSEDED}
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,8 @@ def answer(
     seen, physical_id = row.progress, request.physical_id
     if seen.first and row.found and not (request.releases or request.knows):
         physical_id = str(Identity(request.server_id, row.found))
-    succeeds = outcome in (_RELEASES if request.releases else _SUCCEEDS)
-    if outcome is Outcome.SUPERSEDED:
-        succeeds = request.kind == "Delete"
+    deletes = request.kind == "Delete"
+    succeeding = _DELETES if deletes else _RELEASES if request.releases else _SUCCEEDS
     waited_s = max(0, now_s - request.sent_s)
     attributes = {
         "ServerId": request.server_id,
@@ -83,7 +83,7 @@ def answer(
         "polls": seen.looks,
     }
     return Answer(
-        "SUCCESS" if succeeds else "FAILED",
+        "SUCCESS" if outcome in succeeding else "FAILED",
         physical_id,
         _reason(request, outcome, row, problem, waited_s),
         outcome,

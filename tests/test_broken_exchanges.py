@@ -95,9 +95,8 @@ GIVEN_UP = ("301", "307", "400", "403", "404", "410", "412", "422", "499")
 def begin(breaker: Breaker, way: str, breaks: int) -> tuple[FaultyAccount, Store, dict[str, Any]]:
     """Set up a creation whose server is there already, and a store that breaks."""
     account, store = FaultyAccount(latency_s=0, look_s=0), Store(breaker, way, breaks)
-    account.transfer.put(account.server_id, State.OFFLINE)
     account.deliver_to(store.put)
-    return account, store, account.request("Create", DesiredState="OFFLINE")
+    return account, store, account.request("Create", DesiredState="ONLINE")
 
 
 def assert_one_answer(store: Store, event: dict[str, Any], tries: int) -> None:
@@ -149,11 +148,10 @@ def test_lambda_s_next_try_tells_the_same_without_a_second_command(
     event["RequestType"] = request_type
     if request_type != "Create":
         event["PhysicalResourceId"] = f"{account.server_id}:from-ONLINE"
-    if request_type != "Delete":
-        account.transfer.put(account.server_id, State.ONLINE)
+    account.transfer.put(account.server_id, State.OFFLINE)
     with pytest.raises(DeliveryError):
         account.settle(event)
     account.clock.now_s += 60
     account.settle(event)
     assert_one_answer(store, event, 6)
-    assert account.commands == ["StartServer" if request_type == "Delete" else "StopServer"]
+    assert account.commands == ["StartServer"]

@@ -65,7 +65,6 @@ ARNS = "expected the ARN of the provider's function, as its stack exports it"
         ("ServerId", "", SERVERS),
         ("ServerId", SERVER.upper(), SERVERS),
         ("ServerId", f"{SERVER}0", SERVERS),
-        ("ServerId", [SERVER], SERVERS),
         ("ServiceTimeout", "29", SECONDS),
         ("ServiceTimeout", "3601", SECONDS),
         ("ServiceTimeout", 29, SECONDS),
@@ -106,6 +105,8 @@ def test_all_violations_are_told_at_once() -> None:
     ("name", "value", "told"),
     [
         ("Triggers", "a-secret", "not valid, expected a list or a map"),
+        ("ServerId", ["a-secret"], f"not valid, {SERVERS}"),
+        ("DesiredState", {"a": "a-secret"}, f"not valid, {STATES}"),
         ("ServiceToken", "", f"not valid, {ARNS}"),
         ("ServiceToken", ["a-secret"], f"not valid, {ARNS}"),
         ("Serverid", "a-secret", "there is no such property; did you mean ServerId?"),
@@ -193,7 +194,8 @@ def test_a_release_reads_three_properties_and_minds_no_other() -> None:
         ({"ServerId": [SERVER]}, Declaration("", 3600, restores=False)),
         ({"ServiceTimeout": "soon"}, Declaration("", 3600, restores=False)),
         ({"ServiceTimeout": 86_400}, Declaration("", 3600, restores=False)),
-        ({"ServiceTimeout": 1}, Declaration("", 1, restores=False)),
+        ({"ServiceTimeout": 1}, Declaration("", 30, restores=False)),
+        ({"ServiceTimeout": "0"}, Declaration("", 30, restores=False)),
         ({"OnDelete": ["RESTORE"]}, Declaration("", 3600, restores=False)),
     ],
 )

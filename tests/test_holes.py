@@ -201,6 +201,8 @@ def test_a_renamed_resource_that_is_cancelled_before_its_claim_does_not_claim(
     "past",
     [
         ["ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"],
+        ["CREATE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_FAILED"],
+        ["CREATE_FAILED", *["UPDATE_IN_PROGRESS", "UPDATE_FAILED"] * 3],
         ["ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED", "DELETE_IN_PROGRESS", "DELETE_FAILED"],
         ["DELETE_IN_PROGRESS", "DELETE_FAILED"],
         ["CREATE_FAILED"],

@@ -80,7 +80,7 @@ def told(
         ),
         (
             Outcome.SUPERSEDED,
-            f"A newer request of demo/State has {SERVER}. This one does nothing more.",
+            f"A newer request of demo/State came for {SERVER}. This one does nothing more.",
         ),
         (
             Outcome.EXPIRED,

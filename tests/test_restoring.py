@@ -7,6 +7,7 @@ import pytest
 
 from local.emulator import State
 from tests.fakes.account import MADE_UP, NO_SERVER, STACK, Account, kill
+from tests.fakes.errors import client_error
 
 PARENT = STACK.replace("/demo/", "/parent/")
 
@@ -158,6 +159,29 @@ def test_a_creation_that_did_not_get_as_far_as_a_look_owes_nothing(account: Acco
     resource = {"DesiredState": "OFFLINE", "PhysicalResourceId": MADE_UP}
     assert delete(account, "ROLLBACK_IN_PROGRESS", resource)["Status"] == "SUCCESS"
     assert account.operations == []
+    assert account.row.released
+
+
+@pytest.mark.parametrize("given", ["not-created", MADE_UP])
+def test_the_clean_up_of_an_attempt_that_failed_leaves_what_the_next_one_declared(
+    account: Account, given: str
+) -> None:
+    """With rollback disabled, a failed creation is created anew, and its first id deleted last."""
+    denied = client_error("AccessDeniedException", 400, "DescribeServer")
+    account.border.broken["DescribeServer"] = denied
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "FAILED"
+    account.border.broken.clear()
+    for status in ("CREATE_FAILED", "UPDATE_IN_PROGRESS"):
+        account.become(status)
+    account.clock.sleep(60)
+    resource = created(account)
+    row = account.row
+    cleaned = {"DesiredState": "OFFLINE", "PhysicalResourceId": given}
+    answer = delete(account, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", cleaned)
+    assert (answer["Status"], account.state) == ("SUCCESS", State.OFFLINE)
+    assert account.row == row
+    account.become("UPDATE_COMPLETE")
+    assert delete(account, "DELETE_IN_PROGRESS", resource)["Status"] == "SUCCESS"
     assert account.row.released
 
 

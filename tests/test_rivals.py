@@ -205,3 +205,33 @@ def test_a_rollback_s_update_is_not_refused_where_a_rival_came_later_either(
     answer = account.settle(update)
     assert (answer["Status"], answer["PhysicalResourceId"]) == (told, given)
     assert (account.state, raw_row(account)) == (State.OFFLINE, row)
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"])
+def test_a_server_whose_owner_is_gone_is_taken_over_whatever_its_stack_failed_at(
+    account: Account, status: str
+) -> None:
+    """Nothing else would ever let it go."""
+    declared(account)
+    account.stack.resources.clear()
+    account.become(status)
+    account.new_stack(OTHER_STACK)
+    answer = account.send("Create", DesiredState="ONLINE", StackId=OTHER_STACK)
+    assert (answer["Status"], account.state) == ("SUCCESS", State.ONLINE)
+
+
+def test_a_rollback_s_update_that_yields_still_has_its_attributes(account: Account) -> None:
+    """The stack's outputs read them."""
+    declared(account)
+    account.new_stack(OTHER_STACK, status="UPDATE_ROLLBACK_IN_PROGRESS")
+    given = f"{account.server_id}:from-ONLINE"
+    update = {"DesiredState": "ONLINE", "StackId": OTHER_STACK, "PhysicalResourceId": given}
+    told = account.send("Update", **update)
+    assert told["Data"] == {
+        "ServerId": account.server_id,
+        "Arn": told["Data"]["Arn"],
+        "State": "OFFLINE",
+        "PreviousState": "OFFLINE",
+    }
+    account.transfer.delete_server(ServerId=account.server_id)
+    assert account.send("Update", **update)["Status"] == "SUCCESS"

@@ -146,7 +146,9 @@ def test_an_owner_has_the_server_that_its_id_names(found: str) -> None:
     assert not has(Owner(NESTED, "Renamed"), SERVER)
 
 
-@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "DELETE_FAILED", "ROLLBACK_FAILED"])
+@pytest.mark.parametrize(
+    "status", ["CREATE_IN_PROGRESS", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"]
+)
 def test_nobody_is_gone_while_its_stack_is_at_work_or_stuck(status: str) -> None:
     assert stacks(api(status)).has(OWNER, SERVER)
     assert stacks(listed("made-up-1H2J", status)).has(OWNER, SERVER)

@@ -50,7 +50,7 @@ def test_a_cancelled_update_stops_within_a_minute_and_commands_nothing(
     stopped = answers_by_id(account)[cancelled["RequestId"]]
     assert stopped["Status"] == "FAILED"
     assert stopped["Reason"].rpartition(" [")[0] == (
-        f"A newer request of demo/State has {account.server_id}. This one does nothing more."
+        f"A newer request of demo/State came for {account.server_id}. This one does nothing more."
     )
     assert account.clock.now() - began_s < 100 + 60
     assert len(account.commands) == 1

@@ -23,6 +23,7 @@ SCHEMA: dict[str, Any] = json.loads(
 _PROPERTIES = SCHEMA["properties"]
 _VALIDATOR = Draft202012Validator(SCHEMA)
 LONGEST_TIMEOUT_S: int = _PROPERTIES["ServiceTimeout"]["default"]
+_SHORTEST_TIMEOUT_S: int = _PROPERTIES["ServiceTimeout"]["anyOf"][0]["minimum"]
 # The others may hold secrets: a NoEcho parameter, a dynamic reference.
 _QUOTED = {"ServerId", "DesiredState", "OnDelete", "OnDrift", "ServiceTimeout"}
 # A change of these, and AWS may just have moved the server: see progress.py.
@@ -105,7 +106,7 @@ def parse_released(properties: object) -> Declaration:
     named = _SERVER_ID.fullmatch(server_id)
     return Declaration(
         server_id=named[1] if named else "",
-        timeout_s=min(int(timeout_s), LONGEST_TIMEOUT_S)
+        timeout_s=max(_SHORTEST_TIMEOUT_S, min(int(timeout_s), LONGEST_TIMEOUT_S))
         if timeout_s.isdecimal()
         else LONGEST_TIMEOUT_S,
         restores=given.get("OnDelete") == "RESTORE",
@@ -122,7 +123,8 @@ def _violation(error: ValidationError) -> str:
     name, value = str(error.path[0]), error.instance
     if name not in _PROPERTIES:
         return f"{_SHORT.repr(name)[1:-1]}: there is no such property{_near(name, _PROPERTIES)}"
-    told = f"{name}: {_SHORT.repr(value) if name in _QUOTED else 'not valid'}"
+    quotable = name in _QUOTED and isinstance(value, str | int | float)
+    told = f"{name}: {_SHORT.repr(value) if quotable else 'not valid'}"
     if isinstance(value, str) and value != value.strip():
         return f"{told} has spaces around it, expected {error.schema['description']}"
     known = error.schema.get("enum", ())

@@ -34,7 +34,7 @@ STANDS = dict.fromkeys(Outcome, _STATE) | {
     Outcome.GONE: "{server} does not exist",
     Outcome.INVALID: "{problem}",
     Outcome.RIVAL: "{server} is declared by {owner}, so {mine} may not declare it too",
-    Outcome.SUPERSEDED: "A newer request of {owner} has {server}",
+    Outcome.SUPERSEDED: "A newer request of {owner} came for {server}",
     Outcome.EXPIRED: "The request for {server} came {waited} after it was sent, too late",
     Outcome.RETAINED: "{server} is left as it is",
     Outcome.UNKNOWN: "{server} is left as it is, and whether it should be nobody could tell",

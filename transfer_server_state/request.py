@@ -92,9 +92,7 @@ class Request:
             physical_id=given if given and isinstance(given, str) else NOT_CREATED,
             identity=identity,
             abandoned=before if old and knows and before != server_id else "",
-            doubted=old is not None
-            and knows
-            and declaration.moves(old, event.get("ResourceProperties")),
+            doubted=knows and declaration.moves(old, event.get("ResourceProperties")),
         )
 
     @property

@@ -11,13 +11,14 @@ from transfer_server_state.aws.client import Aws, RefusedError
 from transfer_server_state.identity import Identity
 from transfer_server_state.request import Owner
 
+# After a failed update there is still to clear up: what is listed then is not all that it has.
 _AT_REST = {
     f"{operation}_COMPLETE"
     for operation in (
         *("CREATE", "UPDATE", "UPDATE_ROLLBACK", "ROLLBACK", "DELETE"),
         *("IMPORT", "IMPORT_ROLLBACK"),
     )
-}
+} | {"CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"}
 # How far back a deletion looks for what it follows.
 _MOST_PAGES = 10
 
@@ -64,11 +65,10 @@ class Stacks:
         """Tell whether what is deleted was not complete, since an operation that declared this."""
         for event in self._events(stack_id):
             status = event["ResourceStatus"]
-            if status == "CREATE_IN_PROGRESS":
+            # Of the declaration, only the second is known.
+            before = event["Timestamp"].timestamp() <= declared_at + 1
+            if status == "CREATE_IN_PROGRESS" or (status == "UPDATE_IN_PROGRESS" and before):
                 return True
-            if status == "UPDATE_IN_PROGRESS":
-                # Of the declaration, only the second is known.
-                return bool(event["Timestamp"].timestamp() <= declared_at + 1)
             if "COMPLETE" in status:
                 return False
         return False
