@@ -12,9 +12,11 @@ from typing import Any
 from tests.simulation import limits
 from tests.simulation.deployment import Operation
 from tests.simulation.function import Invocation
+from tests.simulation.guard import Pass
 from tests.simulation.stack import NEVER_S, Request
 from tests.simulation.transfer import Command, Server
 from tests.simulation.world import World
+from transfer_server_state.drift import MOST_COMMANDS
 from transfer_server_state.identity import Identity
 from transfer_server_state.machine import STABLE, State, Step
 from transfer_server_state.outcome import STANDS, Outcome
@@ -366,8 +368,9 @@ def newer_wins(world: World) -> Iterator[str]:
         for one, other in combinations(holds(world, server), 2):
             came = one.request, other.request
             # A rival that is tried again takes the row when it comes, not when it was sent.
-            if one.overlaps(other) and not limits.gave_its_row_away(
-                *came, before_s=other.request.over_s
+            if one.overlaps(other) and not (
+                limits.gave_its_row_away(*came, before_s=other.request.over_s)
+                or limits.sending_is_unknown(one.request)
             ):
                 yield f"{server} is declared by {one} and {other} at once"
 
@@ -483,6 +486,87 @@ def _may_be_stale(update: Request) -> bool:
     return old is not None and knows and (old.desired, old.trigger) != (new.desired, new.trigger)
 
 
+def kept(world: World) -> Iterator[str]:
+    """11. What is declared with REASSERT is true again soon after whatever disturbed it.
+
+    Looked at when all is over and the guard passed in peace, where the server can be moved.
+    """
+    if world.guard is None or _was_troubled(world.guard.passes[-_PASSES_THAT_MEND:]):
+        return
+    last = {operation.deployment: operation for operation in world.operations if operation.ending}
+    living = [request for operation in last.values() for request in operation.left.values()]
+    for server in world.transfer.servers.values():
+        declaring = [r for r in living if r.spec.server is server]
+        if len(declaring) != 1 or server.gone_s < world.clock.now():
+            continue
+        (request,) = declaring
+        accepted = request.succeeded and request.kind != "Delete" and request.spec.reasserts
+        moved = server.state in (request.wanted, *_UNDER_WAY.values())
+        if accepted and not moved and not _cannot_be_kept(world, request):
+            yield f"{server} is {server.state}, to be kept {request.wanted} by {request}"
+
+
+# Two see a drift; a command may be put off, and the transition takes until the next.
+_PASSES_THAT_MEND = 10
+
+
+def _was_troubled(passes: list[Pass]) -> bool:
+    return any(each.failures or each.ending != "returned" for each in passes)
+
+
+def _cannot_be_kept(world: World, declaring: Request) -> bool:
+    server, accepted = declaring.spec.server, declaring.accepted or {}
+    resource = declaring.stack.resources.get(declaring.logical_id)
+    others = [r for r in world.requests if r is not declaring and _touches(r, server)]
+    vain = [c for _, c in server.guarded[-MOST_COMMANDS:] if TARGET[c.step] is declaring.wanted]
+    return (
+        _is_left(accepted)
+        or len(vain) == MOST_COMMANDS
+        or resource is None
+        # What came later in vain, or what the provider answered when nobody waited, decides.
+        or any(r.sent_s >= declaring.sent_s for r in others)
+        or any(limits.gave_its_row_away(declaring, r) for r in others)
+        or any(limits.registry_was_away(r) for r in (declaring, *others))
+        or limits.sending_is_unknown(declaring)
+    )
+
+
+def guard_yields(world: World) -> Iterator[str]:
+    """12. The guard never acts against a newer request, nor on what nobody declares."""
+    for server in world.transfer.servers.values():
+        touching = [r for r in world.requests if _touches(r, server)]
+        for this, command in server.guarded:
+            sent = [r for r in touching if r.sent_s < command.at_s]
+            # Each resource by what it was last asked.
+            newest = {(r.stack, r.key): r for r in sent}.values()
+            if not any(_asks_for(r, server, command) for r in newest):
+                yield f"{this} gives {command.step} to {server}, for which nobody asks"
+            for request in sent:
+                if _is_at_work(request, command):
+                    yield f"{this} gives {command.step} to {server}, with {request} at work"
+
+
+def _asks_for(newest: Request, server: Server, command: Command) -> bool:
+    """Tell whether a resource declares what the guard commands, or owes it."""
+    if newest.kind == "Delete" or newest.undoes or newest.spec.server is not server:
+        # What a deletion or a replacement leaves behind is owed until its own answer is taken.
+        return not newest.succeeded or newest.over_s > command.at_s
+    wanted = newest.wanted is TARGET[command.step] and newest.spec.reasserts
+    return wanted or limits.sending_is_unknown(newest)
+
+
+def _is_at_work(request: Request, command: Command) -> bool:
+    """Tell whether a request gave its command before, and will look at what came of it later."""
+    given = [c.at_s for i in request.invocations for c in i.commands if c.server is command.server]
+    looks = [
+        at_s
+        for i in request.invocations
+        for at_s, read, _ in i.reads
+        if read is command.server and i.ending == "returned"
+    ]
+    return bool(given) and min(given) < command.at_s < max(looks, default=0)
+
+
 def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:
     """Return the answers to a request, in their order."""
     if len(request.invocations) == 1:
@@ -504,6 +588,8 @@ INVARIANTS: tuple[Callable[[World], Iterator[str]], ...] = (
     newer_wins,
     no_secret,
     declared_is_so,
+    kept,
+    guard_yields,
 )
 
 

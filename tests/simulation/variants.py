@@ -109,7 +109,7 @@ VARIANTS = {
     "writes blindly": Variant(5, replaced=((Registry, "write", _writes_blindly),)),
     "sees no rollback": Variant(6, replaced=((Stacks, "rolls_back", lambda *_: False),)),
     "clings to what is gone": Variant(
-        7, replaced=((report, "_RELEASES", report._RELEASES - {Outcome.GONE}),)
+        7, replaced=((report, "_DELETES", report._DELETES - {Outcome.GONE}),)
     ),
     "knows no newer request": Variant(8, replaced=((Row, "supersedes", lambda *_: False),)),
     "knows no rival": Variant(8, replaced=((Stacks, "has", lambda *_: False),)),
