@@ -17,7 +17,7 @@ from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
 from transfer_server_state.drift import Drift, Finding
-from transfer_server_state.machine import COMMANDS, State
+from transfer_server_state.machine import COMMANDS, State, Step
 from transfer_server_state.progress import LEAVES_WITHIN_S
 from transfer_server_state.row import Row
 from transfer_server_state.standing import Standing, standing
@@ -85,11 +85,21 @@ class Keeper:
             self._registry.write(row)
             return
         intended = progress.intended(step, self._now())
-        self._registry.write(replace(row, progress=intended, drift=drift.commanded()))
-        if self._now() - intended.commanded_at_s <= LEAVES_WITHIN_S:
-            server.command(step)
-            self.reasserted += 1
-            _LOG.info("%s of %s, which was %s", step, row.server_id, progress.last)
+        written = self._registry.write(replace(row, progress=intended, drift=drift.commanded()))
+        try:
+            self._command(server, step, written)
+        except UnavailableError as error:
+            if not error.maybe_done:
+                # It surely did nothing, so it does not count.
+                self._registry.write(replace(written, progress=row.progress, drift=drift))
+            raise
+        self.reasserted += 1
+        _LOG.info("%s of %s, which was %s", step, row.server_id, progress.last)
+
+    def _command(self, server: Server, step: Step, row: Row) -> None:
+        if self._now() - row.progress.commanded_at_s > LEAVES_WITHIN_S:
+            raise UnavailableError(f"{step}: the registry took too long")
+        server.command(step)
 
     def _tell(self, finding: Finding, row: Row, actual: State | None) -> None:
         """Tell a finding in the log, and on the bus when a drift begins or ends."""

@@ -401,7 +401,8 @@ def test_a_command_that_would_leave_late_is_left_to_the_next_pass(account: Accou
     start(account)
     passes(account, 1)
     account.border.after("PutItem", lambda: account.clock.sleep(6))
-    account.guard()
+    with pytest.raises(GuardError, match="StopServer: the registry took too long"):
+        account.guard()
     assert account.commands == ["StopServer", "StartServer"]
     account.clock.sleep(MINUTES)
     account.guard()
@@ -421,6 +422,23 @@ def test_a_call_that_fails_for_a_moment_is_made_again(account: Account) -> None:
     account.clock.sleep(60)
     assert account.state is State.OFFLINE
     assert account.bus.told == ["Server Drifted"]
+
+
+def test_commands_that_never_reached_aws_are_not_among_the_three(account: Account) -> None:
+    """Transfer throttles for half an hour, and is asked again after it."""
+    declared(account)
+    start(account)
+    throttled = client_error("ThrottlingException", 400, "StopServer")
+    account.border.broken["StopServer"] = throttled
+    account.guard()
+    for _ in range(6):
+        account.clock.sleep(MINUTES)
+        with pytest.raises(GuardError, match="ThrottlingException"):
+            account.guard()
+    account.border.broken.clear()
+    account.clock.sleep(MINUTES)
+    account.guard()
+    assert account.commands[-1] == "StopServer"
 
 
 def test_one_server_s_failure_stops_no_other_s_restoration_and_fails_the_pass(

@@ -537,9 +537,12 @@ def guard_yields(world: World) -> Iterator[str]:
         touching = [r for r in world.requests if _touches(r, server)]
         for this, command in server.guarded:
             sent = [r for r in touching if r.sent_s < command.at_s]
-            # Each resource by what it was last asked.
-            newest = {(r.stack, r.key): r for r in sent}.values()
-            if not any(_asks_for(r, server, command) for r in newest):
+            # Each resource by what it was last asked and had an effect.
+            newest = {
+                (r.stack, r.key): r for r in sent if _acted_s(r, server) < command.at_s
+            }.values()
+            owed = any(r.kind == "Delete" and not r.succeeded for r in sent)
+            if not owed and not any(_asks_for(r, server, command) for r in newest):
                 yield f"{this} gives {command.step} to {server}, for which nobody asks"
             for request in sent:
                 if _is_at_work(request, command):
@@ -548,23 +551,27 @@ def guard_yields(world: World) -> Iterator[str]:
 
 def _asks_for(newest: Request, server: Server, command: Command) -> bool:
     """Tell whether a resource declares what the guard commands, or owes it."""
-    if newest.kind == "Delete" or newest.undoes or newest.spec.server is not server:
-        # What a deletion or a replacement leaves behind is owed until its own answer is taken.
-        return not newest.succeeded or newest.over_s > command.at_s
+    if newest.kind == "Delete" or newest.spec.server is not server:
+        # What it releases is settled by its own answer.
+        return newest.over_s > command.at_s
     wanted = newest.wanted is TARGET[command.step] and newest.spec.reasserts
     return wanted or limits.sending_is_unknown(newest)
 
 
 def _is_at_work(request: Request, command: Command) -> bool:
-    """Tell whether a request gave its command before, and will look at what came of it later."""
-    given = [c.at_s for i in request.invocations for c in i.commands if c.server is command.server]
-    looks = [
-        at_s
-        for i in request.invocations
-        for at_s, read, _ in i.reads
-        if read is command.server and i.ending == "returned"
-    ]
-    return bool(given) and min(given) < command.at_s < max(looks, default=0)
+    """Tell whether a request had looked long before a command that was not its, and acts on it."""
+    for invocation in request.invocations:
+        looks = [at_s for at_s, read, _ in invocation.reads if read is command.server]
+        ends = [answer for _, _, answer in invocation.answers]
+        acts = any(says(answer, Outcome.DONE, Outcome.FAILED) for answer in ends)
+        late_s = command.at_s - _IN_FLIGHT_S
+        if acts and looks and min(looks) < late_s and max(looks) > command.at_s:
+            return True
+    return False
+
+
+# What was written down leaves so late at most, and arrives so late.
+_IN_FLIGHT_S = 16
 
 
 def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:
