@@ -1,4 +1,4 @@
-"""What one scheduled pass of the guard takes: real clients, HTTP, a process of its own, on Linux."""
+"""What a scheduled pass of the guard takes: real clients, HTTP, a process of its own, on Linux."""
 
 import json
 import subprocess
