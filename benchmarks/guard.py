@@ -23,6 +23,7 @@ _STACK = f"arn:aws:cloudformation:{_REGION}:000000000000:stack/demo/7f"
 _PASSES = """
 import json, re, sys, time
 sys.path.insert(0, sys.argv[1])
+from types import SimpleNamespace
 from handler.guard import handler
 # What getrusage tells includes the process that this one was forked from.
 def peak_mib():
@@ -30,7 +31,7 @@ def peak_mib():
 before_mib, began_s = peak_mib(), time.monotonic()
 for _ in range(2):
     took_s = time.monotonic()
-    handler({"source": "aws.events", "detail": {}}, None)
+    handler({"source": "aws.events", "detail": {}}, SimpleNamespace(aws_request_id="1"))
     took_s = time.monotonic() - took_s
 print(json.dumps({"took_s": took_s, "grown_mib": peak_mib() - before_mib}))
 """

@@ -4,12 +4,11 @@ It acts on a row that no request is at work on, by the condition of its write, s
 that comes meanwhile wins; it does not wait: the next pass sees what came of a command.
 """
 
-import json
-import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from transfer_server_state import __version__
 from transfer_server_state.aws import bus
 from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
 from transfer_server_state.aws.registry import ConflictError, Registry
@@ -23,17 +22,19 @@ from transfer_server_state.row import Row
 from transfer_server_state.standing import Standing, standing
 
 _DRIFTED = {Standing.DRIFTED, Standing.GONE}
-_LOG = logging.getLogger(__name__)
 
 
 class Keeper:
     """Looks after declared servers, one by one, and counts what it found."""
 
-    def __init__(self, aws: Aws, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self, aws: Aws, registry: Registry, clock: Clock, log: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._aws = aws
         self._registry = registry
         self._stacks = Stacks(aws)
         self._now = clock.now
+        self._log = log
         self.drifted = self.owed = self.reasserted = 0
         self.failures: list[str] = []
 
@@ -94,7 +95,7 @@ class Keeper:
                 self._registry.write(replace(written, progress=row.progress, drift=drift))
             raise
         self.reasserted += 1
-        _LOG.info("%s of %s, which was %s", step, row.server_id, progress.last)
+        self._log({"server": row.server_id, "actual": progress.last, "command": step})
 
     def _command(self, server: Server, step: Step, row: Row) -> None:
         if self._now() - row.progress.commanded_at_s > LEAVES_WITHIN_S:
@@ -105,7 +106,6 @@ class Keeper:
         """Tell a finding in the log, and on the bus when a drift begins or ends."""
         since_s = row.drift.since_s if row.drift else self._now()
         told = {
-            "version": __version__,
             "finding": finding,
             "server": row.server_id,
             "declared": row.target,
@@ -116,7 +116,7 @@ class Keeper:
             "owed": bool(row.restoring),
             "reasserts": row.reasserts,
         }
-        _LOG.info(json.dumps(told), extra=told)
+        self._log(told)
         ends = finding is Finding.AS_DECLARED
         if ends or not (row.drift and row.drift.told):
             try:
@@ -127,4 +127,4 @@ class Keeper:
 
     def _note(self, row: Row, error: Exception) -> None:
         self.failures.append(f"{row.server_id}: {error}")
-        _LOG.error("Could not look after %s: %s", row.server_id, error)
+        self._log({"server": row.server_id, "problem": str(error)})

@@ -58,6 +58,25 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [json.loads(text) for text in caplog.messages if text.startswith("{")]
 
 
+def test_every_line_of_the_guard_s_log_names_version_and_invocation(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    declared(account)
+    start(account)
+    caplog.clear()
+    passes(account, 2)
+    denied = client_error("AccessDeniedException", 400, "DescribeStacks")
+    account.border.broken["DescribeStacks"] = denied
+    start(account)
+    with pytest.raises(GuardError):
+        account.guard()
+    told = lines(caplog)
+    assert {"finding", "command", "_aws", "problem"} <= {name for line in told for name in line}
+    assert len(told) == len(caplog.messages)
+    for line in told:
+        assert (line["version"], line["invocation"]) == (__version__, "lambda-request")
+
+
 def findings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line["finding"] for line in lines(caplog) if "finding" in line]
 
@@ -102,7 +121,6 @@ def test_a_drift_is_told_once_when_it_begins_and_once_when_it_ends(
     assert begun["Source"] == "transfer-server-state"
     since = begun["Detail"].pop("since")
     assert begun["Detail"] == {
-        "version": __version__,
         "finding": "drifted",
         "server": account.server_id,
         "declared": "OFFLINE",

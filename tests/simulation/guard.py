@@ -6,6 +6,7 @@ is over; where nothing is due for long, it skips.
 
 import logging
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from handler.guard import Guard
@@ -83,7 +84,7 @@ class Schedule:
             new_guard: Callable[..., Guard] = Guard
             guard = new_guard(aws=Aws(client=world.clients.__getitem__), clock=world.clock)
             try:
-                guard.handle(event, None)
+                guard.handle(event, SimpleNamespace(aws_request_id=str(this)))
                 this.ending = "returned"
             except Exception as raised:
                 logging.getLogger().exception("[ERROR]")
