@@ -22,7 +22,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from local.gateway import Gateway
+from local.iam_gateway import Gateway
 
 ROOT = Path(__file__).parent.parent
 REGION = "us-east-1"
@@ -108,7 +108,7 @@ def running() -> Iterator[Engine]:
     Raises NotReadyError.
     """
     environment = {**_inherited(os.environ), **_SDK, "PYTHONUNBUFFERED": "1"}
-    with _keeper() as (folder, start):
+    with _supervisor() as (folder, start):
         start("emulator", ["local.emulator", "--port", "0"], environment)
         transfer_url = _when_ready(folder, "emulator", _url)
         port = _free_port()
@@ -116,7 +116,7 @@ def running() -> Iterator[Engine]:
         with Gateway(aws_url, transfer_url) as gateway:
             start(
                 "engine",
-                ["local.cloudformation_engine", transfer_url],
+                ["local.ministack_patched", transfer_url],
                 {**environment, **_engine_settings(port, folder, gateway.url)},
             )
             _when_ready(folder, "engine", lambda _: _answers(f"{aws_url}/_ministack/ready"))
@@ -176,20 +176,20 @@ def _session() -> boto3.Session:
 
 
 @contextmanager
-def _keeper() -> Iterator[tuple[Path, Callable[[str, list[str], dict[str, str]], None]]]:
+def _supervisor() -> Iterator[tuple[Path, Callable[[str, list[str], dict[str, str]], None]]]:
     with subprocess.Popen(
-        [sys.executable, "-m", "local.keeper"],
+        [sys.executable, "-m", "local.supervisor"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         # Out of reach of the terminal's Ctrl-C, which is ours to handle.
         process_group=0,
-    ) as keeper:
+    ) as supervisor:
         # Leaving closes its stdin, which tells it to clean up, and waits until it has.
-        assert keeper.stdin is not None  # noqa: S101 - for the type checker
-        assert keeper.stdout is not None  # noqa: S101
-        stdin = keeper.stdin
+        assert supervisor.stdin is not None  # noqa: S101 - for the type checker
+        assert supervisor.stdout is not None  # noqa: S101
+        stdin = supervisor.stdin
 
         def start(name: str, module: list[str], environment: dict[str, str]) -> None:
             argv = [sys.executable, "-m", *module]
@@ -197,7 +197,7 @@ def _keeper() -> Iterator[tuple[Path, Callable[[str, list[str], dict[str, str]],
             stdin.write(json.dumps(order) + "\n")
             stdin.flush()
 
-        folder = keeper.stdout.readline().rstrip("\n")
+        folder = supervisor.stdout.readline().rstrip("\n")
         if not folder:
             raise NotReadyError(
                 "What starts the servers did not start; is there a place for files?"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from local.cloudformation_stack import Stack
 from local.engine import ROOT, Engine
-from local.stack import Stack
 
 TEMPLATE = (ROOT / "examples" / "existing-server.yaml").read_text()
 SERVER_AND_STATE = (ROOT / "examples" / "server-and-state.yaml").read_text()

@@ -6,8 +6,8 @@ import time
 
 from rich.console import Console
 
-from local import provider
-from local.command import ending_well
+from local import provider_stack
+from local.clean_exit import ending_well
 from local.engine import running
 
 _GUIDE = """\
@@ -35,7 +35,7 @@ def main() -> None:
     """Stay until Ctrl-C."""
     console = Console(highlight=False)
     with ending_well(), running() as engine:
-        provider.deploy(engine)
+        provider_stack.deploy(engine)
         engine.control("PATCH", "settings", {"start_s": _TRANSITION_S, "stop_s": _TRANSITION_S})
         exports = "\n".join(f"  export {name}={value}" for name, value in engine.exports.items())
         # Ctrl-C is how it is meant to end, so it is no failure.

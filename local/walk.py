@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import provider, timeline
-from local.command import ending_well
+from local import provider_stack, timeline
+from local.clean_exit import ending_well
 from local.engine import running
 from local.scenarios import SCENARIOS, World
 
@@ -44,7 +44,7 @@ def walk(console: Console) -> None:
     shown = timeline.Timeline(console)
     with running() as engine:
         with shown.chapter("The provider is deployed: template.yaml, and its package"):
-            provider.deploy(engine)
+            provider_stack.deploy(engine)
         world = World(engine, shown.show)
         world.open(transition_s=TRANSITION_S)
         for title, scenario in SCENARIOS.items():

@@ -9,10 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from deploy.artefact import NotBuiltError
+from local.cloudformation_stack import RefusedError, StuckError
 from local.engine import NotReadyError
-from local.provider import NotDeployedError
+from local.provider_stack import NotDeployedError
 from local.scenarios import DiffersError
-from local.stack import RefusedError, StuckError
 
 _TOLD = (
     DiffersError,

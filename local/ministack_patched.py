@@ -1,7 +1,7 @@
 """Starts the CloudFormation engine, ministack, with what it lacks of AWS and these stacks need.
 
-It gets to know the types of transfer_resources, and deletes a resource whose creation failed. Its
-private parts are reached for here and nowhere else; they are those of one version.
+It gets to know transfer_resource_types, and deletes a resource whose creation failed. Its private
+parts are reached for here and nowhere else; they are those of one version.
 """
 
 import sys
@@ -18,7 +18,7 @@ from ministack.core.responses import get_region
 from ministack.services import cloudformation
 from ministack.services.cloudformation import custom_resource, handlers, provisioners, stacks
 
-from local.transfer_resources import ServerType, UserType
+from local.transfer_resource_types import ServerType, UserType
 
 VERSION = "1.5.33"
 # Where a stack's record keeps what its failed creations left, until it is deleted.
