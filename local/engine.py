@@ -102,16 +102,20 @@ class Engine:
 
 
 @contextmanager
-def running() -> Iterator[Engine]:
+def running(first_port: int = 0) -> Iterator[Engine]:
     """Start both servers; end them, what they started and their files on the way out.
 
-    Raises NotReadyError.
+    CloudFormation and the rest of AWS are at `first_port`, Transfer at the next, and SFTP from the
+    one after that on; with 0 they are at any. Raises NotReadyError.
     """
+    wanted = [first_port and first_port + offset for offset in range(3)]
+    # All of them, before anything is started.
+    port, *_ = map(_free_port, wanted)
     environment = {**_inherited(os.environ), **_SDK, "PYTHONUNBUFFERED": "1"}
     with _supervisor() as (folder, start):
-        start("emulator", ["local.emulator", "--port", "0"], environment)
+        options = ["--port", str(wanted[1]), "--sftp-port", str(wanted[2])]
+        start("emulator", ["local.emulator", *options], environment)
         transfer_url = _when_ready(folder, "emulator", _url)
-        port = _free_port()
         aws_url = f"http://127.0.0.1:{port}"
         with Gateway(aws_url, transfer_url) as gateway:
             start(
@@ -234,7 +238,14 @@ def _answers(url: str) -> str:
         return ""
 
 
-def _free_port() -> int:
+def _free_port(wanted: int = 0) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        # What lingers of old connections is no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise NotReadyError(
+                f"Port {wanted} of 127.0.0.1 is not to be had: {error.strerror}. Name another."
+            ) from error
         return int(probe.getsockname()[1])
