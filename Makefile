@@ -24,8 +24,11 @@ $(VENV)/.ready: requirements-dev.txt $(VENV)/.ready-run
 
 setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
 
+# To Ctrl-C, Python answers with a traceback in its own first moments; to SIGTERM, in silence.
+UNTIL_CTRL_C = trap 'kill $$! 2>/dev/null; wait $$!; exit $$?' INT TERM; $(1) & wait $$!
+
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
-	@$(BIN)/python -m local.walk
+	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.walk)
 
 test: setup lint ## lint, types, and every test, with full coverage of what runs in Lambda
 # At once: half of the slow ones wait for the local engine.
@@ -61,8 +64,8 @@ bench: setup ## measure it beside what one would pick instead; about six minutes
 docs: setup ## the README's reference, from the code that it describes
 	$(BIN)/python -m docs.reference
 
-up: $(VENV)/.ready-run ## the same servers with the provider deployed, until Ctrl-C
-	@$(BIN)/python -m local.up
+up: $(VENV)/.ready-run ## the same servers with the provider, live, until Ctrl-C; PORT=4566 if not any
+	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.up $(if $(PORT),--port "$(PORT)"))
 
 emulator: $(VENV)/.ready-run ## the Transfer API alone, until Ctrl-C; ARGS=--help tells what it can do
 	@$(BIN)/python -m local.emulator $(ARGS)

@@ -258,7 +258,7 @@ def package() -> Package:
         subprocess.run(
             [
                 *(make, "--silent", "build-Provider", f"ARTIFACTS_DIR={built}"),
-                f"PACKAGES={sys.executable} -m local.packages",
+                f"PACKAGES={sys.executable} -m local.copy_packages",
             ],
             cwd=ROOT,
             check=True,

@@ -34,7 +34,7 @@ def main() -> None:
 def fitting(environment: Mapping[str, str]) -> dict[str, str]:
     """Return make's variables for packages that fit where the function will run."""
     if parameters.is_local(environment):
-        return {"PACKAGES": f"'{sys.executable}' -m local.packages"}
+        return {"PACKAGES": f"'{sys.executable}' -m local.copy_packages"}
     return {"PYTHON": sys.executable}
 
 

@@ -22,7 +22,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from local.gateway import Gateway
+from local.iam_gateway import Gateway
 
 ROOT = Path(__file__).parent.parent
 REGION = "us-east-1"
@@ -102,21 +102,25 @@ class Engine:
 
 
 @contextmanager
-def running() -> Iterator[Engine]:
+def running(first_port: int = 0) -> Iterator[Engine]:
     """Start both servers; end them, what they started and their files on the way out.
 
-    Raises NotReadyError.
+    CloudFormation and the rest of AWS are at `first_port`, Transfer at the next, and SFTP from the
+    one after that on; with 0 they are at any. Raises NotReadyError.
     """
+    wanted = [first_port and first_port + offset for offset in range(3)]
+    # All of them, before anything is started.
+    port, *_ = map(_free_port, wanted)
     environment = {**_inherited(os.environ), **_SDK, "PYTHONUNBUFFERED": "1"}
-    with _keeper() as (folder, start):
-        start("emulator", ["local.emulator", "--port", "0"], environment)
+    with _supervisor() as (folder, start):
+        options = ["--port", str(wanted[1]), "--sftp-port", str(wanted[2])]
+        start("emulator", ["local.emulator", *options], environment)
         transfer_url = _when_ready(folder, "emulator", _url)
-        port = _free_port()
         aws_url = f"http://127.0.0.1:{port}"
         with Gateway(aws_url, transfer_url) as gateway:
             start(
                 "engine",
-                ["local.cloudformation_engine", transfer_url],
+                ["local.ministack_patched", transfer_url],
                 {**environment, **_engine_settings(port, folder, gateway.url)},
             )
             _when_ready(folder, "engine", lambda _: _answers(f"{aws_url}/_ministack/ready"))
@@ -176,20 +180,20 @@ def _session() -> boto3.Session:
 
 
 @contextmanager
-def _keeper() -> Iterator[tuple[Path, Callable[[str, list[str], dict[str, str]], None]]]:
+def _supervisor() -> Iterator[tuple[Path, Callable[[str, list[str], dict[str, str]], None]]]:
     with subprocess.Popen(
-        [sys.executable, "-m", "local.keeper"],
+        [sys.executable, "-m", "local.supervisor"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         # Out of reach of the terminal's Ctrl-C, which is ours to handle.
         process_group=0,
-    ) as keeper:
+    ) as supervisor:
         # Leaving closes its stdin, which tells it to clean up, and waits until it has.
-        assert keeper.stdin is not None  # noqa: S101 - for the type checker
-        assert keeper.stdout is not None  # noqa: S101
-        stdin = keeper.stdin
+        assert supervisor.stdin is not None  # noqa: S101 - for the type checker
+        assert supervisor.stdout is not None  # noqa: S101
+        stdin = supervisor.stdin
 
         def start(name: str, module: list[str], environment: dict[str, str]) -> None:
             argv = [sys.executable, "-m", *module]
@@ -197,7 +201,7 @@ def _keeper() -> Iterator[tuple[Path, Callable[[str, list[str], dict[str, str]],
             stdin.write(json.dumps(order) + "\n")
             stdin.flush()
 
-        folder = keeper.stdout.readline().rstrip("\n")
+        folder = supervisor.stdout.readline().rstrip("\n")
         if not folder:
             raise NotReadyError(
                 "What starts the servers did not start; is there a place for files?"
@@ -234,7 +238,14 @@ def _answers(url: str) -> str:
         return ""
 
 
-def _free_port() -> int:
+def _free_port(wanted: int = 0) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        # What lingers of old connections is no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise NotReadyError(
+                f"Port {wanted} of 127.0.0.1 is not to be had: {error.strerror}. Name another."
+            ) from error
         return int(probe.getsockname()[1])

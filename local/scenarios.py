@@ -4,16 +4,17 @@
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Any
 
+from local.cloudformation_stack import Stack
 from local.engine import ROOT, Engine
-from local.stack import Stack
+from local.sftp_client import SftpClient, TurnedAwayError
+from local.watch import Kind, Sight, Watch
 
 TEMPLATE = (ROOT / "examples" / "existing-server.yaml").read_text()
 SERVER_AND_STATE = (ROOT / "examples" / "server-and-state.yaml").read_text()
+FILE_NAME, FILE = "report.csv", b"day,total\n1,42\n"
 _WITH_A_TYPO = TEMPLATE.replace("DesiredState: !Ref DesiredState", "DesiredState: OFLINE")
 # A signal that nobody sends: a deployment may fail for any reason after the server was stopped.
 _THAT_FAILS_AFTERWARDS = TEMPLATE.replace(
@@ -22,7 +23,7 @@ _THAT_FAILS_AFTERWARDS = TEMPLATE.replace(
   NobodySignals:
     Type: AWS::CloudFormation::WaitConditionHandle
 
-  FailsAfterwards:
+  FailsLater:
     Type: AWS::CloudFormation::WaitCondition
     DependsOn: State
     Properties:
@@ -34,60 +35,37 @@ Outputs:
 )
 
 
-# The emulator tells its times on the machine's monotonic clock, CloudFormation on the wall's.
-_CLOCKS_DIFFER_S = time.time() - time.monotonic()
-
-
 class DiffersError(Exception):
     """What came about is not what is promised; the message names both."""
 
 
-class Kind(IntEnum):
-    """Where something was seen; the order in which simultaneous things are told."""
-
-    STACK = 0
-    CALL = 1
-    SERVER = 2
-
-
-@dataclass(frozen=True)
-class Sight:
-    """Something that happened: an event of a stack, a call of the Transfer API, or a new state.
-
-    `at_s` is in seconds since the epoch; `subject` the stack and its resource, `text` a status, an
-    operation or a state.
-    """
-
-    at_s: float
-    kind: Kind
-    subject: str
-    text: str
-    reason: str = ""
-
-
 @dataclass
 class World:
-    """One server, the stacks that declare it, and how much has been seen of them."""
+    """One server with a user, the stacks that declare it, and whoever hears what happens."""
 
     engine: Engine
     audience: Callable[[Sight], None]
     server_id: str = ""
     stacks: dict[str, Stack] = field(default_factory=dict)
-    _events: dict[str, int] = field(default_factory=dict)
-    _calls: int = 0
-    _states: int = 0
+    client: SftpClient = field(default_factory=lambda: SftpClient("alice"))
+    _watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._watch = Watch(self.engine, self.audience)
 
     def open(self, *, transition_s: float) -> None:
-        """Make the server; it takes its time to start and to stop."""
+        """Make the server and its user; it takes its time to start and to stop."""
         self.engine.control("PATCH", "settings", {"start_s": transition_s, "stop_s": transition_s})
-        self.watch(self.engine.client("transfer").create_server()["ServerId"])
-        self._calls = self.engine.control("GET", "calls")[-1]["number"]
-        self.look()
-
-    def watch(self, server_id: str) -> None:
-        """Take this server for the one; its past is of no interest."""
-        self.server_id = server_id
-        self._states = len(self._history()) - 1
+        self._watch.skip()
+        transfer = self.engine.client("transfer")
+        self.server_id = transfer.create_server()["ServerId"]
+        transfer.create_user(
+            ServerId=self.server_id,
+            UserName=self.client.user_name,
+            Role="arn:aws:iam::000000000000:role/files",
+            HomeDirectory="/bucket/alice",
+            SshPublicKeyBody=self.client.public_key,
+        )
 
     def deploy(self, name: str, template: str = TEMPLATE, **declared: str) -> str:
         """Deploy a stack by change set, and return the status that it ends in."""
@@ -104,7 +82,42 @@ class World:
 
     def state(self) -> str:
         """Return the server's true state."""
-        return str(self._history()[-1]["state"])
+        return str(self.engine.control("GET", f"servers/{self.server_id}")["state"])
+
+    def upload(self, content: bytes = FILE) -> str:
+        """Have the user put the file, and return what came of it."""
+        port, host_key = self._endpoint()
+        came, why = "accepted", ""
+        try:
+            self.client.put(port, host_key, FILE_NAME, content)
+        except TurnedAwayError as error:
+            came, why = "refused", str(error)
+        self.look()
+        did = f"put {FILE_NAME}: {came}"
+        self.audience(Sight(time.time(), Kind.CLIENT, f"sftp -P {port}", did, why))
+        return came
+
+    def download(self) -> bytes:
+        """Have the user get the file."""
+        return self.client.get(*self._endpoint(), FILE_NAME)
+
+    def expect(self, what: str, found: str, wanted: str) -> None:
+        """Tell the audience that something is as promised. Raises DiffersError if it is not."""
+        if found != wanted:
+            raise DiffersError(f"{what} is {found}, and should be {wanted}.")
+        self.look()
+        self.audience(Sight(time.time(), Kind.CHECK, "", f"{what} is {found}."))
+
+    def expect_reason(self, name: str, *parts: str) -> None:
+        """Tell the audience what the reason of the last failure names, if it names all of these."""
+        reasons = self.reasons(name)
+        last = reasons[-1] if reasons else "missing"
+        for part in parts:
+            if part not in last:
+                raise DiffersError(f"The reason is {last!r}, and should name {part!r}.")
+        self.look()
+        told = f"The reason names {', '.join(parts)}."
+        self.audience(Sight(time.time(), Kind.CHECK, "", told))
 
     def reasons(self, name: str) -> list[str]:
         """Return why the stack's resources failed, the latest last."""
@@ -115,144 +128,157 @@ class World:
         ]
 
     def look(self) -> None:
-        """Tell the audience what has happened since the last look, in its order."""
-        # States before calls, so that none is told before the call that caused it.
-        sights = [*self._new_events(), *self._new_states(), *self._new_calls()]
-        for sight in sorted(sights, key=lambda sight: (sight.at_s, sight.kind)):
-            self.audience(sight)
+        """Tell the audience what has happened since the last look."""
+        self._watch.look()
 
-    def _new_calls(self) -> Iterator[Sight]:
-        for call in self.engine.control("GET", f"calls?after={self._calls}"):
-            self._calls = call["number"]
-            yield Sight(call["at_s"] + _CLOCKS_DIFFER_S, Kind.CALL, "", call["operation"])
-
-    def _new_states(self) -> Iterator[Sight]:
-        for change in self._history()[self._states :]:
-            self._states += 1
-            since_s = change["since_s"]
-            at_s = time.time() if since_s is None else since_s + _CLOCKS_DIFFER_S
-            yield Sight(at_s, Kind.SERVER, self.server_id, change["state"])
-
-    def _history(self) -> list[dict[str, Any]]:
-        return list(self.engine.control("GET", f"servers/{self.server_id}")["history"])
-
-    def _new_events(self) -> Iterator[Sight]:
-        for name, stack in self.stacks.items():
-            events = stack.events()
-            for event in events[self._events.get(name, 0) :]:
-                resource = event["LogicalResourceId"]
-                yield Sight(
-                    event["Timestamp"].timestamp(),
-                    Kind.STACK,
-                    name if resource == name else f"{name}/{resource}",
-                    event["ResourceStatus"],
-                    event.get("ResourceStatusReason", ""),
-                )
-            self._events[name] = len(events)
+    def _endpoint(self) -> tuple[int, str]:
+        listed = self.engine.control("GET", "endpoints")[self.server_id]
+        return int(listed["url"].rpartition(":")[2]), listed["host_key"]
 
 
-def _expect(what: str, found: str, wanted: str) -> None:
-    if found != wanted:
-        raise DiffersError(f"{what} is {found}, and should be {wanted}.")
-
-
-def _expect_reason(world: World, name: str, *parts: str) -> None:
-    reasons = world.reasons(name)
-    last = reasons[-1] if reasons else "missing"
-    for part in parts:
-        if part not in last:
-            raise DiffersError(f"The reason is {last!r}, and should name {part!r}.")
+def _lets_its_users_in(world: World) -> None:
+    world.expect("The upload", world.upload(), "accepted")
 
 
 def _declares_offline(world: World) -> None:
-    _expect("The stack", world.deploy("night", DesiredState="OFFLINE"), "CREATE_COMPLETE")
-    _expect("The server", world.state(), "OFFLINE")
+    world.expect("The stack", world.deploy("night", DesiredState="OFFLINE"), "CREATE_COMPLETE")
+    world.expect("The server", world.state(), "OFFLINE")
+    world.expect("The same upload", world.upload(b"changed"), "refused")
 
 
 def _updates_to_online(world: World) -> None:
-    _expect("The stack", world.deploy("night", DesiredState="ONLINE"), "UPDATE_COMPLETE")
-    _expect("The server", world.state(), "ONLINE")
+    world.expect("The stack", world.deploy("night", DesiredState="ONLINE"), "UPDATE_COMPLETE")
+    world.expect("The server", world.state(), "ONLINE")
+    file = "as it was" if world.download() == FILE else "another"
+    world.expect("The file", file, "as it was")
+    world.expect("The same user's upload", world.upload(), "accepted")
 
 
 def _rolls_back_when_the_stop_fails(world: World) -> None:
     world.engine.control("PATCH", f"servers/{world.server_id}/settings", {"stop_failures": 1})
     status = world.deploy("night", DesiredState="OFFLINE")
-    _expect("The stack", status, "UPDATE_ROLLBACK_COMPLETE")
-    _expect_reason(world, "night", world.server_id, "STOP_FAILED")
-    _expect("The server", world.state(), "ONLINE")
+    world.expect("The stack", status, "UPDATE_ROLLBACK_COMPLETE")
+    world.expect_reason("night", world.server_id, "STOP_FAILED")
+    world.expect("The server", world.state(), "ONLINE")
 
 
 def _leaves_the_server(world: World) -> None:
-    _expect("The stack", world.delete("night"), "DELETE_COMPLETE")
-    _expect("The server", world.state(), "ONLINE")
+    world.expect("The stack", world.delete("night"), "DELETE_COMPLETE")
+    world.expect("The server", world.state(), "ONLINE")
 
 
 def _leaves_no_trace_when_another_resource_fails(world: World) -> None:
     status = world.deploy("cutover", _THAT_FAILS_AFTERWARDS, DesiredState="OFFLINE")
-    _expect("The stack", status, "ROLLBACK_COMPLETE")
-    stopped = [
+    world.expect("The stack", status, "ROLLBACK_COMPLETE")
+    became = [
         event["ResourceStatus"]
         for event in world.stacks["cutover"].events()
         if event["LogicalResourceId"] == "State"
+        and not event["ResourceStatus"].endswith("_IN_PROGRESS")
     ]
-    _expect(
-        "What became of the declaration",
-        " then ".join(stopped),
-        " then ".join(
-            ["CREATE_IN_PROGRESS", "CREATE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
-        ),
-    )
-    _expect("The server", world.state(), "ONLINE")
+    wanted = "CREATE_COMPLETE, then DELETE_COMPLETE"
+    world.expect("The declaration", ", then ".join(became), wanted)
+    world.expect("The server", world.state(), "ONLINE")
 
 
 def _refuses_a_rival_by_name(world: World) -> None:
     status = world.deploy("rival", DesiredState="OFFLINE")
-    _expect("The stack", status, "ROLLBACK_COMPLETE")
-    _expect_reason(world, "rival", "night/State", "rival/State")
-    _expect("The server", world.state(), "ONLINE")
+    world.expect("The stack", status, "ROLLBACK_COMPLETE")
+    world.expect_reason("rival", "night/State", "rival/State")
+    world.expect("The server", world.state(), "ONLINE")
 
 
 def _refuses_an_invalid_declaration(world: World) -> None:
     status = world.deploy("typo", _WITH_A_TYPO, DesiredState="OFFLINE")
-    _expect("The stack", status, "ROLLBACK_COMPLETE")
-    _expect_reason(world, "typo", "DesiredState", "OFLINE", "OFFLINE")
-    _expect("The server", world.state(), "ONLINE")
+    world.expect("The stack", status, "ROLLBACK_COMPLETE")
+    world.expect_reason("typo", "DesiredState", "OFLINE", "OFFLINE")
+    world.expect("The server", world.state(), "ONLINE")
 
 
 def _deletes_the_stacks(world: World) -> None:
     for name in ("rival", "cutover", "typo"):
-        _expect(f"The stack {name}", world.delete(name), "DELETE_COMPLETE")
-    _expect("The server", world.state(), "ONLINE")
+        world.expect(f"The stack {name}", world.delete(name), "DELETE_COMPLETE")
+    world.expect("The server", world.state(), "ONLINE")
 
 
 def _declares_a_server_and_its_state(world: World) -> None:
-    _expect("The stack", world.deploy("together", SERVER_AND_STATE), "CREATE_COMPLETE")
-    world.watch(world.stacks["together"].outputs()["ServerId"])
-    _expect("The server", world.state(), "OFFLINE")
+    world.expect("The stack", world.deploy("together", SERVER_AND_STATE), "CREATE_COMPLETE")
+    world.server_id = world.stacks["together"].outputs()["ServerId"]
+    world.expect("The server", world.state(), "OFFLINE")
 
 
 def _asserts_offline_after_a_restart(world: World) -> None:
     policy = "TransferSecurityPolicy-2020-06"
     status = world.deploy("together", SERVER_AND_STATE, SecurityPolicy=policy)
-    _expect("The stack", status, "UPDATE_COMPLETE")
+    world.expect("The stack", status, "UPDATE_COMPLETE")
     found = world.stacks["together"].outputs()["PreviousState"]
-    _expect("What the update of the server left", found, "ONLINE")
-    _expect("The server", world.state(), "OFFLINE")
+    world.expect("The server, as its own update left it,", found, "ONLINE")
+    world.expect("The server", world.state(), "OFFLINE")
 
 
-SCENARIOS: dict[str, Callable[[World], None]] = {
-    "A stack declares the server OFFLINE": _declares_offline,
-    "An update declares it ONLINE": _updates_to_online,
-    "A second stack that declares the same server is refused, by name": _refuses_a_rival_by_name,
-    "The server answers STOP_FAILED, and the update rolls back": _rolls_back_when_the_stop_fails,
-    "The first stack is deleted, and the server is left as it is": _leaves_the_server,
-    "A new stack stops it, fails for another reason, and leaves no trace": (
-        _leaves_no_trace_when_another_resource_fails
+@dataclass(frozen=True)
+class Scenario:
+    """A scene: what is promised, and the play that shows it or raises DiffersError."""
+
+    title: str
+    promise: str
+    play: Callable[[World], None]
+
+
+SCENARIOS = (
+    Scenario(
+        "A user puts a file on the server",
+        "A server that is ONLINE lets its users in.",
+        _lets_its_users_in,
     ),
-    "A declaration that is not valid is refused": _refuses_an_invalid_declaration,
-    "The stacks are deleted": _deletes_the_stacks,
-    "One stack declares a server, and that it is OFFLINE": _declares_a_server_and_its_state,
-    "An update of the server starts it, and OFFLINE is asserted again": (
-        _asserts_offline_after_a_restart
+    Scenario(
+        "A stack declares the server OFFLINE",
+        "The stack is complete once the server is OFFLINE, which then lets nobody in.",
+        _declares_offline,
     ),
-}
+    Scenario(
+        "An update declares it ONLINE",
+        "The server is back as it was: the same user, key and file.",
+        _updates_to_online,
+    ),
+    Scenario(
+        "A second stack declares the same server",
+        "It is refused, with the name of the first, and the server is left alone.",
+        _refuses_a_rival_by_name,
+    ),
+    Scenario(
+        "The server answers a stop with STOP_FAILED",
+        "The update fails, says so and is rolled back: the server is ONLINE again.",
+        _rolls_back_when_the_stop_fails,
+    ),
+    Scenario(
+        "The first stack is deleted",
+        "The server is left as it is.",
+        _leaves_the_server,
+    ),
+    Scenario(
+        "A new stack stops the server, then fails for another reason",
+        "Its rollback leaves no trace: the server is ONLINE again.",
+        _leaves_no_trace_when_another_resource_fails,
+    ),
+    Scenario(
+        "A declaration has a typo",
+        "It is refused before anything is called, with what was expected.",
+        _refuses_an_invalid_declaration,
+    ),
+    Scenario(
+        "The stacks that failed are deleted",
+        "Nothing blocks that, and the server is left as it is.",
+        _deletes_the_stacks,
+    ),
+    Scenario(
+        "One stack declares a server, and that it is OFFLINE",
+        "The server is made, and OFFLINE before the stack is complete.",
+        _declares_a_server_and_its_state,
+    ),
+    Scenario(
+        "An update changes the server, so CloudFormation starts it",
+        "The restart is undone: OFFLINE is asserted again by the same update.",
+        _asserts_offline_after_a_restart,
+    ),
+)

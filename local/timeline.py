@@ -4,19 +4,20 @@ It must not know what is asserted, only how it is shown.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table
+from rich.text import Text
 
-from local.scenarios import Kind, Sight
+from local.watch import Kind, Sight
 
-_WIDTHS = (7, 24, 34, 14, 14)
-WIDTH = sum(_WIDTHS) + 2 * (len(_WIDTHS) - 1)
+_WIDTHS = (8, 22, 27, 20)
+_HEADINGS = ("TIME", "WHO", "WHAT", "SERVER AND CALLS")
+_GAP = " "
+_INDENT = _WIDTHS[0] + len(_GAP)
+WIDTH = sum(_WIDTHS) + len(_GAP) * (len(_WIDTHS) - 1)
 _COLOURS = {
     "ONLINE": "green",
     "OFFLINE": "blue",
@@ -25,59 +26,89 @@ _COLOURS = {
     "START_FAILED": "red",
     "STOP_FAILED": "red",
 }
+Cell = tuple[str, str]
 
 
 class Timeline:
-    """Prints a line for each thing seen; on a terminal, with what goes on below them."""
+    """Prints a line for each thing seen; on a terminal, with what goes on below them.
 
-    def __init__(self, console: Console) -> None:
+    `clock` tells how a time is written: it is given seconds since the epoch.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[float], str] | None = None) -> None:
         self._console = console
+        self._clock = clock or self._elapsed
         self._began_s: float | None = None
-        self._state = ""
+        self._colour = "white"
         self._looks = False
 
     @contextmanager
-    def chapter(self, title: str) -> Iterator[None]:
-        """Head the lines that follow, and mark the end if it is reached."""
-        self._console.print(f"\n[bold]{escape(title)}[/]")
+    def chapter(self, title: str, promise: str = "") -> Iterator[None]:
+        """Head the lines that follow with what they are to show."""
+        self._console.print(Text(f"\n{title}", style="bold"))
+        if promise:
+            self._below(f"Promised: {promise}", "")
+            self.head()
         with self._busy(title):
             yield
-        self._console.print("         [green]✓ as promised[/]")
+
+    def head(self) -> None:
+        """Print the columns' headings."""
+        self._line(*((heading, "dim") for heading in _HEADINGS))
 
     def show(self, sight: Sight) -> None:
         """Print what was seen."""
         if self._began_s is None:
             self._began_s = sight.at_s
-        looks = sight.text.startswith("Describe")
+        looks = sight.kind is Kind.CALL and sight.text.startswith("Describe")
         if looks and self._looks:
             # Of looks that follow each other, the first is told.
             return
         self._looks = looks
-        if sight.kind is Kind.SERVER:
-            self._state = sight.text
-        status = sight.text if sight.kind is Kind.STACK else ""
-        self._line(
-            f"{sight.at_s - self._began_s:5.1f} s",
-            f"[cyan]{escape(sight.subject)}[/]" if status else "",
-            f"[{_status_colour(status)}]{status}[/]" if status else "",
-            self._server(new=sight.kind is Kind.SERVER),
-            _call(sight.text) if sight.kind is Kind.CALL else "",
-        )
+        match sight.kind:
+            case Kind.CHECK:
+                self._below(f"✓ {sight.text}", "green")
+            case Kind.LOG:
+                self._below(sight.text, "dim")
+            case _:
+                self._row(sight)
+
+    def _row(self, sight: Sight) -> None:
+        subject, status, line = (sight.subject, "cyan"), ("", ""), ("│", self._colour)
+        match sight.kind:
+            case Kind.SERVER:
+                self._colour = _COLOURS.get(sight.text, "white")
+                subject, line = (sight.subject, "dim"), (f"● {sight.text}", self._colour)
+            case Kind.CALL:
+                style = "dim" if sight.text.startswith("Describe") else "bold"
+                line = (f"│ {sight.text}", style)
+            case Kind.CLIENT:
+                status = (sight.text, "red" if sight.reason else "green")
+            case _:
+                status = (sight.text, _status_colour(sight.text))
+        self._line((self._clock(sight.at_s), ""), subject, status, line)
         # The engine's own phrases repeat the status; a failure's reason is news.
-        if status.endswith("_FAILED"):
-            self._console.print(Padding(f"[red]{escape(sight.reason)}[/]", (0, 0, 0, 9)))
+        if sight.reason and not (sight.kind is Kind.STACK and not _failed(sight.text)):
+            self._below(sight.reason, "red")
 
-    def _line(self, *cells: str) -> None:
-        grid = Table.grid(padding=(0, 2))
-        for width in _WIDTHS:
-            grid.add_column(width=width, no_wrap=True)
-        grid.columns[0].justify = "right"
-        grid.add_row(*cells)
-        self._console.print(grid)
+    def _below(self, text: str, style: str) -> None:
+        width = self._console.width - _INDENT
+        for line in Text(text, style=style).wrap(self._console, width):
+            line.rstrip()
+            self._console.print(Text(" " * _INDENT) + line)
 
-    def _server(self, *, new: bool) -> str:
-        colour = _COLOURS.get(self._state, "white")
-        return f"[{colour}]● {self._state}[/]" if new else f"[{colour}]│[/]"
+    def _line(self, *cells: Cell) -> None:
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for index, (width, (word, style)) in enumerate(zip(_WIDTHS, cells, strict=True)):
+            cell = Text(word, style=style)
+            cell.truncate(width, overflow="ellipsis")
+            cell.align("right" if index == 0 else "left", width)
+            line.append_text(cell).append(_GAP)
+        line.rstrip()
+        self._console.print(line)
+
+    def _elapsed(self, at_s: float) -> str:
+        return f"{at_s - (self._began_s or at_s):6.1f} s"
 
     @contextmanager
     def _busy(self, title: str) -> Iterator[None]:
@@ -85,20 +116,20 @@ class Timeline:
         if not self._console.is_terminal or self._console.record:
             yield
             return
-        with self._console.status(escape(title)):
+        with self._console.status(Text(title)):
             yield
 
 
+def _failed(status: str) -> bool:
+    return status.endswith("_FAILED")
+
+
 def _status_colour(status: str) -> str:
-    if status.endswith("_FAILED"):
+    if _failed(status):
         return "red"
     if "ROLLBACK" in status:
         return "magenta"
     return "green" if status.endswith("_COMPLETE") else "yellow"
-
-
-def _call(operation: str) -> str:
-    return f"[dim]{operation}[/]" if operation.startswith("Describe") else f"[bold]{operation}[/]"
 
 
 def save(console: Console, path: Path) -> None:

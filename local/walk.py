@@ -3,17 +3,25 @@
 Exits 1 with a sentence if anything differs from what is promised.
 """
 
+import signal
+
+if __name__ == "__main__":
+    # Until there is something to close, Ctrl-C has nothing to say: not even while this imports.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import io
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
 
-from local import provider, timeline
-from local.command import ending_well
+from local import provider_stack, timeline
+from local.clean_exit import ending_well
 from local.engine import running
 from local.scenarios import SCENARIOS, World
+from local.watch import Kind, Sight
 
 TRANSITION_S = 1.5
 
@@ -44,12 +52,14 @@ def walk(console: Console) -> None:
     shown = timeline.Timeline(console)
     with running() as engine:
         with shown.chapter("The provider is deployed: template.yaml, and its package"):
-            provider.deploy(engine)
+            provider_stack.deploy(engine)
+            told = f"The stack {provider_stack.STACK} is CREATE_COMPLETE."
+            shown.show(Sight(time.time(), Kind.CHECK, "", told))
         world = World(engine, shown.show)
         world.open(transition_s=TRANSITION_S)
-        for title, scenario in SCENARIOS.items():
-            with shown.chapter(title):
-                scenario(world)
+        for scenario in SCENARIOS:
+            with shown.chapter(scenario.title, scenario.promise):
+                scenario.play(world)
     console.print("\nNothing of it is left, neither a process nor a file.")
 
 

@@ -167,7 +167,7 @@ def test_each_name_prefix_has_a_stack_of_its_own() -> None:
 
 
 def test_packages_are_this_machine_s_only_for_the_engine_of_make_up() -> None:
-    assert fitting(LOCAL) == {"PACKAGES": f"'{sys.executable}' -m local.packages"}
+    assert fitting(LOCAL) == {"PACKAGES": f"'{sys.executable}' -m local.copy_packages"}
     for_aws = {"PYTHON": sys.executable}
     assert fitting({}) == for_aws
     assert fitting({"AWS_ENDPOINT_URL": LOCAL["AWS_ENDPOINT_URL"]}) == for_aws

@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local.emulator import Emulator
-from local.gateway import Call, Gateway
+from local.iam_gateway import Call, Gateway
 
 NOT_THERE = "s-00000000000000000"
 

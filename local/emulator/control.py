@@ -23,6 +23,7 @@ GET   /_emulator/servers/ID            its true state, the states before, its se
 PATCH /_emulator/servers/ID/settings   settings for it alone; null is as for all
 POST  /_emulator/servers/ID/state      {"state": "STOP_FAILED"}: be in it at once
 GET   /_emulator/endpoints             each server's SFTP endpoint: its URL, folder, sessions
+GET   /_emulator/endpoints/ID/port     its port alone, for a shell's $(curl ...)
 GET   /_emulator/calls?after=N         the API calls made, from number N + 1 (N: 0)
 """
 
@@ -57,7 +58,9 @@ def _result(service: Service, method: str, target: str, body: bytes) -> Any:
             service.put(server_id, _state(_object(body)))
             result = _server(service, server_id)
         case "GET", ["endpoints"]:
-            result = service.endpoints.listed() if service.endpoints else {}
+            result = _endpoints(service)
+        case "GET", ["endpoints", server_id, "port"]:
+            result = _port(service, server_id)
         case "GET", ["calls"]:
             result = [asdict(call) for call in service.calls(_after(address.query))]
         case _:
@@ -75,6 +78,17 @@ def _server(service: Service, server_id: str) -> dict[str, Any]:
         ],
         "settings": asdict(service.settings_of(server_id)),
     }
+
+
+def _endpoints(service: Service) -> dict[str, Any]:
+    return service.endpoints.listed() if service.endpoints else {}
+
+
+def _port(service: Service, server_id: str) -> int:
+    listed = _endpoints(service)
+    if server_id not in listed:
+        raise LookupError(f"no SFTP endpoint of a server {server_id!r}")
+    return int(listed[server_id]["url"].rpartition(":")[2])
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import provider
+from local import provider_stack
 from local.engine import Engine, running
 from local.scenarios import World
 
@@ -12,7 +12,7 @@ from local.scenarios import World
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     with running() as engine:
-        provider.deploy(engine)
+        provider_stack.deploy(engine)
         yield engine
 
 

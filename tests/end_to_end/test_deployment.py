@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from local import provider
+from local import provider_stack
 from local.engine import Engine
 from local.scenarios import TEMPLATE, World
 
@@ -33,7 +33,7 @@ def test_the_attributes_reach_the_template(world: World) -> None:
 
 
 def test_an_event_that_cannot_be_handled_ends_in_the_queue(engine: Engine) -> None:
-    function, queue = (provider.deployed(engine, name) for name in ("Provider", "Unhandled"))
+    function, queue = (provider_stack.deployed(engine, name) for name in ("Provider", "Unhandled"))
     event = {"RequestType": "Nonsense"}
     engine.client("lambda").invoke(
         FunctionName=function, InvocationType="Event", Payload=json.dumps(event)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local import provider
+from local import provider_stack
 from local.engine import Engine
 from local.scenarios import TEMPLATE, World
 from transfer_server_state import cli
@@ -43,9 +43,9 @@ def test_what_a_person_starts_is_shown_and_stopped_again(
     until(world, "ONLINE")
     status, (shown,) = drift(monkeypatch, engine)
     assert (status, shown["standing"], shown["actual"]) == (2, "drifted", "ONLINE")
-    provider.guard(engine)
+    provider_stack.guard(engine)
     assert world.state() == "ONLINE"
-    provider.guard(engine)
+    provider_stack.guard(engine)
     until(world, "OFFLINE")
     assert drift(monkeypatch, engine)[0] == 0
     assert world.delete("kept") == "DELETE_COMPLETE"
@@ -61,5 +61,5 @@ def test_its_schedule_is_there_and_calls_it(engine: Engine) -> None:
     assert rule["State"] == "ENABLED"
     targets = engine.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
     assert [target["Arn"].rpartition(":")[2] for target in targets] == [
-        provider.deployed(engine, "Guard")
+        provider_stack.deployed(engine, "Guard")
     ]

@@ -78,7 +78,7 @@ def interrupted(
         for line in process.stdout:
             if after in line:
                 break
-        # It, its keeper, two servers and a folder at the least.
+        # It, its supervisor, two servers and a folder at the least.
         assert len(Run(process.pid, folder, 0, "").leftovers(within_s=0)) >= 5
         (os.killpg if group else os.kill)(process.pid, number)
         said = process.stderr.read()
@@ -114,7 +114,7 @@ def test_make_up_ends_with_ctrl_c(tmp_path: Path) -> None:
 
 def test_what_differs_is_said_in_a_sentence() -> None:
     code = (
-        "from local.command import ending_well\n"
+        "from local.clean_exit import ending_well\n"
         "from local.scenarios import DiffersError\n"
         "with ending_well():\n"
         "    raise DiffersError('The server is OFFLINE, and should be ONLINE.')\n"

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from cfnlint.decode import decode_str
 
-from local import provider
+from local import provider_stack
+from local.cloudformation_stack import Stack
 from local.engine import ROOT, Engine
-from local.gateway import Call
+from local.iam_gateway import Call
 from local.scenarios import TEMPLATE
-from local.stack import Stack
 
 # Calls that Lambda makes in the role's name. The engine does for its functions what they permit,
 # and asks no policy: what would be missed on AWS is not missed here.
@@ -51,7 +51,7 @@ class Role:
 
     def __init__(self, engine: Engine, logical_id: str) -> None:
         self._iam = engine.client("iam")
-        self._name = provider.deployed(engine, logical_id)
+        self._name = provider_stack.deployed(engine, logical_id)
 
     @contextmanager
     def without(self, action: str) -> Iterator[None]:
@@ -118,7 +118,7 @@ def started(situation: Situation) -> Iterator[Act]:
 def outlasting_the_function(situation: Situation) -> Iterator[Act]:
     situation.engine.control("PATCH", f"{situation.path}/settings", {"stop_s": 30})
     situation.engine.client("transfer").stop_server(ServerId=situation.server_id)
-    function = {"FunctionName": provider.deployed(situation.engine, "Provider")}
+    function = {"FunctionName": provider_stack.deployed(situation.engine, "Provider")}
     client = situation.engine.client("lambda")
     timeout_s = client.get_function_configuration(**function)["Timeout"]
     client.update_function_configuration(**function, Timeout=4)
@@ -142,21 +142,21 @@ def declared_by_another_stack_too(situation: Situation) -> Iterator[Act]:
 
 @contextmanager
 def passed(situation: Situation) -> Iterator[Act]:
-    yield lambda: provider.guard(situation.engine)
+    yield lambda: provider_stack.guard(situation.engine)
 
 
 @contextmanager
 def drifted(situation: Situation) -> Iterator[Act]:
     situation.has_declared("OFFLINE")
     situation.put("ONLINE")
-    yield lambda: provider.guard(situation.engine, situation.server_id)
+    yield lambda: provider_stack.guard(situation.engine, situation.server_id)
 
 
 @contextmanager
 def drifted_back(situation: Situation) -> Iterator[Act]:
     situation.has_declared("ONLINE")
     situation.put("OFFLINE")
-    yield lambda: provider.guard(situation.engine, situation.server_id)
+    yield lambda: provider_stack.guard(situation.engine, situation.server_id)
 
 
 # What makes a function need it: a preparation, and what is done then.

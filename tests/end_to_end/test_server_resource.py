@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from local import cloudformation_engine
+from local import ministack_patched
+from local.cloudformation_stack import Stack
 from local.engine import Engine
 from local.scenarios import World
-from local.stack import Stack
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -181,4 +181,4 @@ def test_a_failed_creation_is_followed_by_its_deletion(engine: Engine, world: Wo
 
 
 def test_the_engine_is_of_the_version_whose_private_parts_are_known() -> None:
-    assert version("ministack") == cloudformation_engine.VERSION
+    assert version("ministack") == ministack_patched.VERSION

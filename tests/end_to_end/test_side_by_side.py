@@ -4,10 +4,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deploy.artefact import packaged
-from local import provider
+from local import provider_stack
+from local.cloudformation_stack import Stack
 from local.engine import Engine
 from local.scenarios import TEMPLATE, World
-from local.stack import Stack
 
 SECOND = {"NamePrefix": "second", "ExportPrefix": "Second", "GuardMinutes": "0"}
 ANYTHING_ELSE = "arn:aws:transfer:us-east-1:000000000000:server/s-0123456789abcdef0"
@@ -18,7 +18,7 @@ def second(engine: Engine, world: World) -> Stack:
     """Deploy a provider that may touch two servers, of which one is there."""
     listed = engine.client("transfer").describe_server(ServerId=world.server_id)["Server"]["Arn"]
     pattern = f"{ANYTHING_ELSE},{listed}"
-    return provider.deploy(engine, "second", ServerArnPattern=pattern, **SECOND)
+    return provider_stack.deploy(engine, "second", ServerArnPattern=pattern, **SECOND)
 
 
 def test_each_is_called_by_its_own_export(world: World, second: Stack) -> None:

@@ -9,7 +9,7 @@ from cfnlint.decode import decode_str
 from samtranslator.translator.transform import transform
 
 from deploy.artefact import packaged
-from local import provider
+from local import provider_stack
 from local.engine import ROOT
 
 
@@ -38,7 +38,7 @@ def test_packaging_changes_nothing_but_the_address_of_the_package() -> None:
 
 
 def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
-    package = provider.build(tmp_path / "package")
+    package = provider_stack.build(tmp_path / "package")
     # Without this folder and what is installed here, but for boto3, which the runtime brings.
     code = (
         "import importlib.util as find, sys\n"

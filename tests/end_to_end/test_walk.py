@@ -1,12 +1,10 @@
 """What `make run` shows, asserted in the same order by the same code."""
 
-from collections.abc import Callable
-
 import pytest
 
-from local.scenarios import SCENARIOS, World
+from local.scenarios import SCENARIOS, Scenario, World
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_the_walk(scenario: Callable[[World], None], world: World) -> None:
-    scenario(world)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
+def test_the_walk(scenario: Scenario, world: World) -> None:
+    scenario.play(world)

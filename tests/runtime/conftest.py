@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from local import provider
+from local import provider_stack
 from tests.runtime.deployed import Deployed, deployed
 from tests.runtime.function import bring
 
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return provider.build(tmp_path_factory.mktemp("build") / "package")
+    return provider_stack.build(tmp_path_factory.mktemp("build") / "package")
 
 
 @pytest.fixture(scope="session")

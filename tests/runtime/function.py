@@ -41,7 +41,7 @@ def bring(folder: Path) -> Path:
 class Function:
     """A process that polls the Runtime API from entering the context until leaving it.
 
-    A keeper starts it, so that it ends with whoever holds it, however that comes about.
+    A supervisor starts it, so that it ends with whoever holds it, however that comes about.
     """
 
     def __init__(
@@ -57,21 +57,21 @@ class Function:
         self._order = json.dumps(order).encode() + b"\n"
 
     def __enter__(self) -> Self:
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-S", "-m", "local.keeper"],
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-S", "-m", "local.supervisor"],
             cwd=self._package,
             env={"PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             process_group=0,
         )
-        assert self._keeper.stdin
-        self._keeper.stdin.write(self._order)
-        self._keeper.stdin.flush()
+        assert self._supervisor.stdin
+        self._supervisor.stdin.write(self._order)
+        self._supervisor.stdin.flush()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._keeper.communicate()
+        self._supervisor.communicate()
 
     @property
     def log(self) -> str:

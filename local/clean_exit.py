@@ -9,10 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from deploy.artefact import NotBuiltError
+from local.cloudformation_stack import RefusedError, StuckError
 from local.engine import NotReadyError
-from local.provider import NotDeployedError
+from local.provider_stack import NotDeployedError
 from local.scenarios import DiffersError
-from local.stack import RefusedError, StuckError
 
 _TOLD = (
     DiffersError,
@@ -25,14 +25,25 @@ _TOLD = (
     ClientError,
     OSError,
 )
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def ending_well() -> Iterator[None]:
-    """Turn failures and signals into exits, so that whatever was opened is closed."""
-    # Explicitly, since a shell's background job inherits it ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def ending_well(*, meant: bool = False) -> Iterator[None]:
+    """Turn failures and signals into exits, so that whatever was opened is closed.
+
+    With `meant`, a signal is how it is meant to end, and so no failure.
+    """
+
+    def end(number: int, _: object) -> None:
+        # What closes is not to be cut short by the next one.
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(0 if meant else 128 + number)
+
+    # SIGINT too, since a shell's background job inherits it ignored.
+    for each in _SIGNALS:
+        signal.signal(each, end)
     try:
         yield
     except _TOLD as error:
@@ -40,5 +51,3 @@ def ending_well() -> Iterator[None]:
             str(error), style="red", markup=False, soft_wrap=True
         )
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)

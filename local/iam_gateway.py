@@ -36,7 +36,7 @@ class Gateway:
         self._aws_url, self._transfer_url = aws_url, transfer_url
         self._pool = urllib3.PoolManager(maxsize=16)
         self._http = _Server(self)
-        self._thread = Thread(target=self._http.serve_forever, args=(0.01,))
+        self._thread = Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
     def __enter__(self) -> Self:

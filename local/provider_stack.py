@@ -10,12 +10,12 @@ import uuid
 from pathlib import Path
 
 from deploy import artefact
+from local.cloudformation_stack import Stack
 from local.engine import Engine
-from local.stack import Stack
 
 STACK = "transfer-server-state"
 # The command by which make finds the packages that fit this machine.
-PACKAGES = f"'{sys.executable}' -m local.packages"
+PACKAGES = f"'{sys.executable}' -m local.copy_packages"
 
 
 class NotDeployedError(Exception):

@@ -1,7 +1,7 @@
 """Starts the CloudFormation engine, ministack, with what it lacks of AWS and these stacks need.
 
-It gets to know the types of transfer_resources, and deletes a resource whose creation failed. Its
-private parts are reached for here and nowhere else; they are those of one version.
+It gets to know transfer_resource_types, and deletes a resource whose creation failed. Its private
+parts are reached for here and nowhere else; they are those of one version.
 """
 
 import sys
@@ -14,15 +14,18 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from ministack import app
+from ministack.core import lambda_runtime
 from ministack.core.responses import get_region
 from ministack.services import cloudformation
 from ministack.services.cloudformation import custom_resource, handlers, provisioners, stacks
 
-from local.transfer_resources import ServerType, UserType
+from local.transfer_resource_types import ServerType, UserType
 
 VERSION = "1.5.33"
 # Where a stack's record keeps what its failed creations left, until it is deleted.
 _LEFT = "_failed_creations"
+# Lambda's own runtime gives the root logger a handler, so that what is logged reaches the log.
+_LOG_HANDLER = "import logging; logging.basicConfig(format='%(message)s')\n"
 
 
 def main() -> None:
@@ -36,6 +39,7 @@ def main() -> None:
     _register(ServerType(partial(_transfer, transfer_url)))
     _register(UserType(partial(_transfer, transfer_url)))
     _delete_what_failed()
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _LOG_HANDLER + lambda_runtime._PYTHON_WORKER_SCRIPT
     app.main()
 
 
