@@ -246,7 +246,8 @@ def one_command(world: World) -> Iterator[str]:
             if command.accepted:
                 given.setdefault(invocation.request, []).append(command)
         for request, commands in given.items():
-            if len(commands) > 1 and not limits.undone_unseen(commands):
+            alone = request.kind == "Delete" and limits.registry_was_away(request)
+            if len(commands) > 1 and not alone and not limits.undone_unseen(commands):
                 yield f"{request} gives {[str(command.step) for command in commands]} to {server}"
 
 
@@ -297,17 +298,32 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
     declared = [spec for spec in first.before.values() if spec.server is server]
     # What an earlier deletion still owes, a later one restores.
     owing = (r for r in touching if r.sent_s <= operation.ended_s)
+    rivals = [r for r in touching if r.deployment is not operation.deployment]
+    # What nobody was ever told to have, whoever has it next restores.
+    heir = any(r.kind == "Create" and not r.succeeded and _commanded(r, server) for r in rivals)
+    declared_by_others = any(
+        hold.request in rivals and hold.from_s <= operation.ended_s < hold.until_s
+        for hold in holds(world, server)
+    )
+    guarded = any(command.at_s > first.began_s for _, command in server.guarded)
     return (
         not mine
         or any(spec.desired is not found for spec in declared)
         or any(at_s > first.began_s for at_s in server.disturbed)
         or any(command.at_s > first.began_s for command in others)
+        or guarded
+        or heir
+        or declared_by_others
         or limits.found_behind_lag(server, first.began_s, mine)
         or limits.several_declare(operation, server)
         or limits.left_by_failed_update(operation, server)
         or any(limits.could_not_undo(r) for r in owing)
         or any(limits.nobody_can_tell(r) or limits.sending_is_unknown(r) for r in mine)
     )
+
+
+def _commanded(request: Request, server: Server) -> bool:
+    return any(c.server is server for i in request.invocations for c in i.commands)
 
 
 def _servers(request: Request) -> list[Server]:
@@ -362,7 +378,10 @@ def newer_wins(world: World) -> Iterator[str]:
         for invocation, command in server.commands:
             older = invocation.request
             for newer, acted_s in acted:
-                if command.accepted and command.at_s > acted_s and _is_newer(newer, older):
+                # A deletion that goes by its id leaves no row to tell of it.
+                unseen = newer.kind == "Delete" and limits.registry_was_away(newer)
+                late = command.accepted and command.at_s > acted_s
+                if late and not unseen and _is_newer(newer, older):
                     late_s = command.at_s - acted_s
                     yield f"{invocation} gives {command.step} {late_s:.1f} s after {newer} acted"
         for one, other in combinations(holds(world, server), 2):
@@ -387,7 +406,8 @@ def _acted_s(request: Request, server: Server) -> float:
         return NEVER_S
     times = [c.at_s for i in request.invocations for c in i.commands if c.server is server]
     looked = any(read is server for i in request.invocations for _, read, _ in i.reads)
-    if request.spec.server is server and request.succeeded and looked:
+    left = request.accepted is not None and _is_left(request.accepted)
+    if request.spec.server is server and request.succeeded and looked and not left:
         times.append(request.over_s)
     return min(times, default=NEVER_S)
 
@@ -541,7 +561,8 @@ def guard_yields(world: World) -> Iterator[str]:
             newest = {
                 (r.stack, r.key): r for r in sent if _acted_s(r, server) < command.at_s
             }.values()
-            owed = any(r.kind == "Delete" and not r.succeeded for r in sent)
+            releasing = (r for r in sent if r.kind == "Delete" or r.spec.server is not server)
+            owed = any(not r.succeeded for r in releasing)
             if not owed and not any(_asks_for(r, server, command) for r in newest):
                 yield f"{this} gives {command.step} to {server}, for which nobody asks"
             for request in sent:
