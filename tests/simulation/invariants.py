@@ -559,7 +559,7 @@ def guard_yields(world: World) -> Iterator[str]:
             sent = [r for r in touching if r.sent_s < command.at_s]
             # Each resource by what it was last asked and had an effect.
             newest = {
-                (r.stack, r.key): r for r in sent if _acted_s(r, server) < command.at_s
+                (r.stack, r.key): r for r in sent if _took_effect_s(r, server) < command.at_s
             }.values()
             releasing = (r for r in sent if r.kind == "Delete" or r.spec.server is not server)
             owed = any(not r.succeeded for r in releasing)
@@ -568,6 +568,12 @@ def guard_yields(world: World) -> Iterator[str]:
             for request in sent:
                 if _is_at_work(request, command):
                     yield f"{this} gives {command.step} to {server}, with {request} at work"
+
+
+def _took_effect_s(request: Request, server: Server) -> float:
+    """Return when it acted, or was answered SUCCESS, even if nobody waited for that any more."""
+    told = (at_s for at_s, _, answer in answers(request) if answer["Status"] == "SUCCESS")
+    return min(_acted_s(request, server), next(told, NEVER_S))
 
 
 def _asks_for(newest: Request, server: Server, command: Command) -> bool:
