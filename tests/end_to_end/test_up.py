@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Timer
 from typing import IO, Any
 
 import boto3
@@ -15,6 +16,8 @@ from local.cloudformation_stack import Stack
 from local.engine import ROOT
 from local.scenarios import TEMPLATE
 from local.up import differences
+
+GIVE_UP_S = 30.0
 
 
 def three_free_ports() -> int:
@@ -36,9 +39,13 @@ def up(first_port: int) -> Iterator[IO[str]]:
     argv = [sys.executable, "-m", "local.up", "--port", str(first_port)]
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout
+        # What is awaited and never printed.
+        give_up = Timer(GIVE_UP_S, process.terminate)
+        give_up.start()
         try:
             yield process.stdout
         finally:
+            give_up.cancel()
             process.terminate()
 
 
