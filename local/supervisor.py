@@ -24,8 +24,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="transfer-server-state-"))
     started: list[subprocess.Popen[bytes]] = []
     try:
-        sys.stdout.write(f"{folder}\n")
-        sys.stdout.flush()
+        # Whoever started it may be gone already; then stdin ends too.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(sys.stdout.fileno(), f"{folder}\n".encode())
         for line in sys.stdin:
             order = json.loads(line)
             with (folder / order["log"]).open("wb") as log:

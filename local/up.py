@@ -86,7 +86,6 @@ def main() -> None:
         watch.skip()
         while True:
             watch.look()
-            sys.stdout.flush()
             time.sleep(_LOOK_EVERY_S)
 
 

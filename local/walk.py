@@ -13,6 +13,7 @@ import argparse
 import io
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -20,7 +21,7 @@ from rich.console import Console
 from local import provider_stack, timeline
 from local.clean_exit import ending_well
 from local.engine import running
-from local.scenarios import SCENARIOS, World
+from local.scenarios import SCENARIOS, Scenario, World
 from local.watch import Kind, Sight
 
 TRANSITION_S = 1.5
@@ -29,7 +30,7 @@ TRANSITION_S = 1.5
 def main() -> None:
     """Walk, and with --picture write it down."""
     parser = argparse.ArgumentParser(prog="python -m local.walk", description=__doc__)
-    parser.add_argument("--picture", type=Path, help="write the timeline as an SVG to this file")
+    parser.add_argument("--picture", type=Path, help="write some of it as an SVG to this file")
     picture = parser.parse_args().picture
     with ending_well():
         if picture:
@@ -40,14 +41,14 @@ def main() -> None:
                 highlight=False,
                 width=timeline.WIDTH,
             )
-            walk(console)
+            walk(console, [scenario for scenario in SCENARIOS if scenario.pictured])
             timeline.save(console, picture)
         else:
             width = None if sys.stdout.isatty() else timeline.WIDTH
-            walk(Console(width=width, highlight=False))
+            walk(Console(width=width, highlight=False), SCENARIOS)
 
 
-def walk(console: Console) -> None:
+def walk(console: Console, scenarios: Iterable[Scenario]) -> None:
     """Start the servers, deploy, go through the scenarios, and end what was started."""
     shown = timeline.Timeline(console)
     with running() as engine:
@@ -57,7 +58,7 @@ def walk(console: Console) -> None:
             shown.show(Sight(time.time(), Kind.CHECK, "", told))
         world = World(engine, shown.show)
         world.open(transition_s=TRANSITION_S)
-        for scenario in SCENARIOS:
+        for scenario in scenarios:
             with shown.chapter(scenario.title, scenario.promise):
                 scenario.play(world)
     console.print("\nNothing of it is left, neither a process nor a file.")

@@ -43,6 +43,9 @@ def test_each_server_is_told_and_its_files_stay_only_where_they_are_to_be_kept(
     assert told == server_id
     add_alice(wire, server_id, key)
     assert wire.control("GET", "endpoints").json[server_id]["url"] == url
+    # A shell can use it as it is.
+    assert wire.control("GET", f"endpoints/{server_id}/port").json == int(url.rpartition(":")[2])
+    assert wire.control("GET", "endpoints/s-1/port").status == 404
     run(put(url, key))
     calls = wire.control("GET", "calls").body.decode()
     wire.close()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -97,6 +98,48 @@ def test_ctrl_c_in_the_terminal_that_runs_make(tmp_path: Path) -> None:
     assert run.leftovers(within_s=0.5) == []
     assert run.status != 0
     assert "Traceback" not in run.said
+
+
+@pytest.mark.parametrize("after_s", [0.02, 0.05, 0.2, 0.5, 1, 2])
+@pytest.mark.parametrize("target", ["run", "up"])
+def test_ctrl_c_is_answered_with_silence_at_any_moment(
+    target: str, after_s: float, tmp_path: Path
+) -> None:
+    with (
+        subprocess.Popen(  # noqa: S603
+            [*MAKE[:-1], target],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process
+    ):
+        time.sleep(after_s)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    run = Run(process.pid, tmp_path, process.returncode, said)
+    # Whatever was about to start sees that it is alone, and ends, with its ports.
+    assert run.leftovers(within_s=5) == []
+    # make itself says that it was interrupted.
+    assert [line for line in said.splitlines() if not line.startswith("make: ")] == []
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "local.up", "--port", str(port)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert f"Port {port} of 127.0.0.1 is not to be had" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_killed_without_a_chance_to_clean_up(tmp_path: Path) -> None:
