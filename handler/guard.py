@@ -50,7 +50,8 @@ class Guard:
             self._look_at_one(keeper, registry.read(named), at_once=at_once)
             counts = {"Reasserted": keeper.reasserted}
         else:
-            self._look_at(keeper, registry.rows(), states(self._aws))
+            # First the rows: one that is still so when its server was listed was so meanwhile.
+            self._look_at(keeper, list(registry.rows()), states(self._aws))
             counts = {
                 "Drifted": keeper.drifted,
                 "RestorationsOwed": keeper.owed,

@@ -63,6 +63,8 @@ class Keeper:
             self._registry.write(row.buried() if row.restoring else replace(row, drift=None))
 
     def _see_to(self, row: Row, actual: State | None, *, at_once: bool) -> None:
+        if self._registry.read(row.server_id).version != row.version:
+            raise ConflictError
         drift = Drift(row.request, self._now(), actual)
         if row.drift:
             drift = row.drift.seen(row.request, actual)

@@ -87,7 +87,7 @@ def test_a_pass_that_finds_all_as_declared_takes_two_calls_and_changes_nothing(
     declared(account)
     row, calls = account.row, len(account.border.calls)
     account.guard()
-    assert account.border.calls[calls:] == ["ListServers", "Scan"]
+    assert account.border.calls[calls:] == ["Scan", "ListServers"]
     assert (account.row, account.bus.events) == (row, [])
 
 
@@ -377,6 +377,24 @@ def test_a_request_that_comes_while_the_guard_reads_wins(account: Account) -> No
     account.guard()
     assert account.state is State.ONLINE
     assert account.commands == ["StopServer", "StartServer"]
+
+
+@pytest.mark.parametrize("call", ["Scan", "ListServers"])
+def test_a_deployment_that_ends_while_the_guard_reads_is_no_drift(
+    account: Account, call: str
+) -> None:
+    """Row and state are then of different times."""
+    resource = declared(account)
+
+    def declare_online() -> None:
+        account.become("UPDATE_IN_PROGRESS")
+        told = account.send("Update", **resource | {"DesiredState": "ONLINE"})
+        assert told["Status"] == "SUCCESS"
+
+    account.border.after(call, declare_online)
+    account.guard()
+    assert account.bus.events == []
+    assert account.row.drift is None
 
 
 def test_a_request_that_comes_after_the_guard_s_command_undoes_it(account: Account) -> None:
