@@ -40,11 +40,11 @@ def paused_s(pace: Pace, seed: int, *, throttled: bool = False, commanded: bool 
     return pace.pause_s
 
 
-def test_failures_are_backed_off_from_with_jitter_up_to_half_a_minute() -> None:
+def test_failures_are_backed_off_from_with_jitter_up_to_a_quarter_of_a_minute() -> None:
     pace, pause_s = Pace(), 0.0
     for seed in range(100):
         before_s, pause_s = pause_s, paused_s(pace, seed)
-        assert 1 <= pause_s <= min(30, 3 * max(before_s, 1))
+        assert 1 <= pause_s <= min(15, 6 * max(before_s, 1))
     assert pause_s > 3
     assert len({paused_s(Pace(), seed) for seed in range(50)}) == 50
 
@@ -55,30 +55,39 @@ def test_after_a_success_backing_off_begins_anew() -> None:
         paused_s(pace, seed)
     pace.succeeded(2, Random(1))
     assert pace.pause_s == 2
-    assert paused_s(pace, 1) <= 3
+    assert paused_s(pace, 1) <= 6
 
 
-def test_who_was_throttled_looks_less_often_and_not_at_once_with_others() -> None:
+def throttled(times: int, seed: int = 1) -> Pace:
+    pace = Pace()
+    for _ in range(times):
+        paused_s(pace, seed, throttled=True)
+    return pace
+
+
+@pytest.mark.parametrize(("times", "apart_s"), [(1, 7), (3, 21), (8, 56), (9, 60), (50, 60)])
+def test_the_more_often_it_was_throttled_the_less_often_it_looks(
+    times: int, apart_s: float
+) -> None:
+    """Up to a minute, and not at once with others."""
     pauses_s = []
     for seed in range(50):
-        pace = Pace()
-        paused_s(pace, seed, throttled=True)
+        pace = throttled(times, seed)
         pace.succeeded(1, Random(seed))
         pauses_s.append(pace.pause_s)
     assert len(set(pauses_s)) == 50
-    assert 12 <= min(pauses_s) < 12.5
-    assert 14.5 < max(pauses_s) <= 15
+    assert apart_s <= min(pauses_s) < 1.05 * apart_s
+    assert 1.2 * apart_s < max(pauses_s) <= 1.25 * apart_s
 
 
 def test_that_wears_off_with_each_look_that_passes() -> None:
-    pace = Pace()
-    paused_s(pace, 1, throttled=True)
-    for _ in range(60):
+    pace = throttled(9)
+    for _ in range(13):
         pace.succeeded(1, Random(1))
     assert pace.pause_s == 1
 
 
 def test_who_gave_its_command_leaves_the_calls_to_others() -> None:
     waiting_s = paused_s(Pace(), 1, throttled=True, commanded=False)
-    assert paused_s(Pace(), 1, throttled=True, commanded=True) == waiting_s + 12
+    assert paused_s(Pace(), 1, throttled=True, commanded=True) == waiting_s + 7
     assert paused_s(Pace(), 1, throttled=False, commanded=True) == waiting_s

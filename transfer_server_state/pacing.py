@@ -10,10 +10,13 @@ FIRST_S = 1.0
 SETTLES_AFTER_S = 5.0
 LATENESS = 0.018
 LATENESS_GROWS_S = 100.0
-LONGEST_S = 30.0
-# How far apart a throttled request looks, and what is left of that after each look that passes.
-CROWDED_S = 12.0
-EASING = 0.9
+LONGEST_S = 15.0
+GROWTH = 6
+# How much further apart each refusal makes a request look, at most how far, and what is left of
+# that after each look that passes.
+CROWDING_S = 7.0
+MOST_CROWDED_S = 60.0
+EASING = 0.7
 
 
 def look_pause_s(since_s: float, *, moves: bool) -> float:
@@ -31,8 +34,8 @@ def look_pause_s(since_s: float, *, moves: bool) -> float:
 class Pace:
     """How long a request waits before its next step, by how its last ones went.
 
-    It backs off from failures with decorrelated jitter. Once throttled it looks less often, and
-    where its command is given it leaves the calls to those that are not so far.
+    It backs off from failures with decorrelated jitter. The more often it was throttled, the less
+    often it looks; where its command is given it leaves the calls to those that are not so far.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
 
@@ -47,6 +50,10 @@ class Pace:
 
     def failed(self, dice: Random, *, throttled: bool, commanded: bool) -> None:
         """Wait for the next try."""
-        self._backoff_s = min(LONGEST_S, dice.uniform(FIRST_S, 3 * max(self._backoff_s, FIRST_S)))
-        self._crowded_s = CROWDED_S if throttled else self._crowded_s
-        self.pause_s = self._backoff_s + (CROWDED_S if throttled and commanded else 0)
+        self._backoff_s = min(
+            LONGEST_S, dice.uniform(FIRST_S, GROWTH * max(self._backoff_s, FIRST_S))
+        )
+        self.pause_s = self._backoff_s
+        if throttled:
+            self._crowded_s = min(MOST_CROWDED_S, self._crowded_s + CROWDING_S)
+            self.pause_s += self._crowded_s if commanded else 0
