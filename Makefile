@@ -64,7 +64,7 @@ bench: setup ## measure it beside what one would pick instead; about six minutes
 docs: setup ## the README's reference, from the code that it describes
 	$(BIN)/python -m docs.reference
 
-up: $(VENV)/.ready-run ## the same servers with the provider, live, until Ctrl-C; PORT=4566 if not any
+up: $(VENV)/.ready-run ## the same to try out, shown live, until Ctrl-C; PORT=4566 for a fixed port
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.up $(if $(PORT),--port "$(PORT)"))
 
 emulator: $(VENV)/.ready-run ## the Transfer API alone, until Ctrl-C; ARGS=--help tells what it can do
