@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 # As handler/cloudformation.py sets it, before the first import of crhelper.
 os.environ.setdefault("AWS_SAM_LOCAL", "true")
-from benchmarks import loop, sections, sftp, sftp_section, startup, waiting
+from benchmarks import guard, guard_section, loop, sections, sftp, sftp_section, startup, waiting
 from benchmarks.contenders import OTHERS, OURS, quietly
 from benchmarks.sections import Section
 
@@ -87,7 +87,19 @@ def _sftp() -> Section:
     return sftp_section.sftp(SIZE_MIB, moved, opening_ms)
 
 
-SECTIONS = {"lag": _lag, "start": _start, "crowd": _crowd, "loop": _loop, "sftp": _sftp}
+def _guard() -> Section:
+    with _progress("the guard", 1):
+        return guard_section.guard(guard.measure())
+
+
+SECTIONS = {
+    "lag": _lag,
+    "start": _start,
+    "crowd": _crowd,
+    "loop": _loop,
+    "sftp": _sftp,
+    "guard": _guard,
+}
 
 
 def _machine() -> str:

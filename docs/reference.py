@@ -96,17 +96,18 @@ def parameters() -> str:
 
 
 def permissions() -> str:
-    """List the statements of the provider's role."""
+    """List the statements of the functions' roles."""
     rows = []
-    for resource in template()["Resources"].values():
+    for name, resource in template()["Resources"].items():
+        role = {"Role": "provider", "GuardRole": "guard"}.get(name, "both")
         declared: dict[str, Any] = resource.get("Properties", {})
         for policy in declared.get("Policies") or [declared]:
             for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
                 actions = statement["Action"]
                 actions = [actions] if isinstance(actions, str) else actions
                 named = ", ".join(f"`{action}`" for action in actions)
-                rows.append(f"| {statement['Sid']} | {named} |")
-    return _table("| for | actions |", rows)
+                rows.append(f"| {role} | {statement['Sid']} | {named} |")
+    return _table("| function | for | actions |", rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {

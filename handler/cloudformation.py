@@ -9,7 +9,6 @@ import gc
 # Starting up makes many objects and little garbage; looking for it takes a twentieth of the time.
 gc.set_threshold(100_000)
 
-import json
 import logging
 import os
 import threading
@@ -17,12 +16,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from handler import continuation, delivery, report
+from handler import continuation, delivery, log, report
 from handler.loop import carry_out
 from handler.metrics import embedded
 from handler.reconcile import Means
 from handler.report import Answer
-from transfer_server_state import __version__
 from transfer_server_state.aws.client import Aws
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server
@@ -155,8 +153,6 @@ class Provider(CfnResource):
         }
         line = {
             "id": log_id,
-            "version": __version__,
-            "invocation": self._context.aws_request_id,
             "request": self._event["RequestType"],
             "stack": self._event["StackId"],
             "resource": self._event["LogicalResourceId"],
@@ -165,8 +161,7 @@ class Provider(CfnResource):
             "delivered": self._undelivered is None,
             **embedded(self._clock.now(), measured, ("outcome",)),
         }
-        # As text, and where the log is JSON as fields of its own.
-        _LOG.info(json.dumps(line), extra=line)
+        log.tell(self._context, line)
 
     def _failure(self, outcome: Outcome, text: str) -> Answer:
         return report.failure(outcome, text, str(self.PhysicalResourceId))

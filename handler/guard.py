@@ -5,16 +5,16 @@ what it does about each.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacks-event-driven.html
 """
 
-import json
 import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
+from handler import log
 from handler.keep import Keeper
 from handler.metrics import embedded
-from transfer_server_state import __version__
 from transfer_server_state.aws.client import Aws, Patient, RefusedError
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server, states
@@ -24,7 +24,6 @@ from transfer_server_state.outcome import Outcome
 from transfer_server_state.progress import READ_LAG_S
 from transfer_server_state.row import Row
 
-_LOG = logging.getLogger(__name__)
 _SERVER_ID = re.compile(r"s-[0-9a-f]{17}")
 
 
@@ -39,11 +38,11 @@ class Guard:
         self._clock = clock or Clock()
         self._aws = Patient(aws or Aws(), self._clock)
 
-    def handle(self, event: Any, context: Any) -> None:  # noqa: ARG002 - Lambda passes it
+    def handle(self, event: Any, context: Any) -> None:
         """Handle an event of EventBridge's. Raises GuardError, so that Lambda tries again."""
         logging.getLogger("handler").setLevel(logging.INFO)
         registry = Registry(self._aws, os.environ["REGISTRY_TABLE"])
-        keeper = Keeper(self._aws, registry, self._clock)
+        keeper = Keeper(self._aws, registry, self._clock, partial(log.tell, context))
         named = _server_of(event)
         if named:
             # AWS has ended its own update when it sends this.
@@ -51,14 +50,14 @@ class Guard:
             self._look_at_one(keeper, registry.read(named), at_once=at_once)
             counts = {"Reasserted": keeper.reasserted}
         else:
-            self._look_at(keeper, registry.rows(), states(self._aws))
+            # First the rows: one that is still so when its server was listed was so meanwhile.
+            self._look_at(keeper, list(registry.rows()), states(self._aws))
             counts = {
                 "Drifted": keeper.drifted,
                 "RestorationsOwed": keeper.owed,
                 "Reasserted": keeper.reasserted,
             }
-        line = {"version": __version__, **embedded(self._clock.now(), counts)}
-        _LOG.info(json.dumps(line), extra=line)
+        log.tell(context, embedded(self._clock.now(), counts))
         if keeper.failures:
             raise GuardError(
                 f"{len(keeper.failures)} of the calls for declared servers failed, the first: "

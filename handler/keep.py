@@ -4,12 +4,11 @@ It acts on a row that no request is at work on, by the condition of its write, s
 that comes meanwhile wins; it does not wait: the next pass sees what came of a command.
 """
 
-import json
-import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from transfer_server_state import __version__
 from transfer_server_state.aws import bus
 from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
 from transfer_server_state.aws.registry import ConflictError, Registry
@@ -17,23 +16,25 @@ from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
 from transfer_server_state.drift import Drift, Finding
-from transfer_server_state.machine import COMMANDS, State
+from transfer_server_state.machine import COMMANDS, State, Step
 from transfer_server_state.progress import LEAVES_WITHIN_S
 from transfer_server_state.row import Row
 from transfer_server_state.standing import Standing, standing
 
 _DRIFTED = {Standing.DRIFTED, Standing.GONE}
-_LOG = logging.getLogger(__name__)
 
 
 class Keeper:
     """Looks after declared servers, one by one, and counts what it found."""
 
-    def __init__(self, aws: Aws, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self, aws: Aws, registry: Registry, clock: Clock, log: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._aws = aws
         self._registry = registry
         self._stacks = Stacks(aws)
         self._now = clock.now
+        self._log = log
         self.drifted = self.owed = self.reasserted = 0
         self.failures: list[str] = []
 
@@ -62,6 +63,8 @@ class Keeper:
             self._registry.write(row.buried() if row.restoring else replace(row, drift=None))
 
     def _see_to(self, row: Row, actual: State | None, *, at_once: bool) -> None:
+        if self._registry.read(row.server_id).version != row.version:
+            raise ConflictError
         drift = Drift(row.request, self._now(), actual)
         if row.drift:
             drift = row.drift.seen(row.request, actual)
@@ -85,17 +88,26 @@ class Keeper:
             self._registry.write(row)
             return
         intended = progress.intended(step, self._now())
-        self._registry.write(replace(row, progress=intended, drift=drift.commanded()))
-        if self._now() - intended.commanded_at_s <= LEAVES_WITHIN_S:
-            server.command(step)
-            self.reasserted += 1
-            _LOG.info("%s of %s, which was %s", step, row.server_id, progress.last)
+        written = self._registry.write(replace(row, progress=intended, drift=drift.commanded()))
+        try:
+            self._command(server, step, written)
+        except UnavailableError as error:
+            if not error.maybe_done:
+                # It surely did nothing, so it does not count.
+                self._registry.write(replace(written, progress=row.progress, drift=drift))
+            raise
+        self.reasserted += 1
+        self._log({"server": row.server_id, "actual": progress.last, "command": step})
+
+    def _command(self, server: Server, step: Step, row: Row) -> None:
+        if self._now() - row.progress.commanded_at_s > LEAVES_WITHIN_S:
+            raise UnavailableError(f"{step}: the registry took too long")
+        server.command(step)
 
     def _tell(self, finding: Finding, row: Row, actual: State | None) -> None:
         """Tell a finding in the log, and on the bus when a drift begins or ends."""
         since_s = row.drift.since_s if row.drift else self._now()
         told = {
-            "version": __version__,
             "finding": finding,
             "server": row.server_id,
             "declared": row.target,
@@ -106,7 +118,7 @@ class Keeper:
             "owed": bool(row.restoring),
             "reasserts": row.reasserts,
         }
-        _LOG.info(json.dumps(told), extra=told)
+        self._log(told)
         ends = finding is Finding.AS_DECLARED
         if ends or not (row.drift and row.drift.told):
             try:
@@ -117,4 +129,4 @@ class Keeper:
 
     def _note(self, row: Row, error: Exception) -> None:
         self.failures.append(f"{row.server_id}: {error}")
-        _LOG.error("Could not look after %s: %s", row.server_id, error)
+        self._log({"server": row.server_id, "problem": str(error)})

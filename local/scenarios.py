@@ -7,14 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from local.cloudformation_stack import Stack
+from local import provider_stack
+from local.cloudformation_stack import LOOK_EVERY_S, Stack
 from local.engine import ROOT, Engine
 from local.sftp_client import SftpClient, TurnedAwayError
 from local.watch import Kind, Sight, Watch
 
 TEMPLATE = (ROOT / "examples" / "existing-server.yaml").read_text()
 SERVER_AND_STATE = (ROOT / "examples" / "server-and-state.yaml").read_text()
+_PATIENCE_S = 30
 FILE_NAME, FILE = "report.csv", b"day,total\n1,42\n"
+_THAT_RESTORES = TEMPLATE.replace(
+    "      DesiredState: !Ref", "      OnDelete: RESTORE\n      DesiredState: !Ref"
+)
 _WITH_A_TYPO = TEMPLATE.replace("DesiredState: !Ref DesiredState", "DesiredState: OFLINE")
 # A signal that nobody sends: a deployment may fail for any reason after the server was stopped.
 _THAT_FAILS_AFTERWARDS = TEMPLATE.replace(
@@ -82,6 +87,21 @@ class World:
         self.stacks[name].delete()
         return self.stacks[name].settled(self.look)
 
+    def start(self) -> None:
+        """Start the server as a person does, past all stacks, and wait until it is ONLINE."""
+        self.engine.client("transfer").start_server(ServerId=self.server_id)
+        self.wait_for("ONLINE")
+
+    def wait_for(self, state: str) -> None:
+        """Look until the server is in a state. Raises DiffersError if that takes too long."""
+        give_up = time.monotonic() + _PATIENCE_S
+        while self.state() != state:
+            if time.monotonic() > give_up:
+                self.expect("The server", self.state(), state)
+            self.look()
+            time.sleep(LOOK_EVERY_S)
+        self.look()
+
     def state(self) -> str:
         """Return the server's true state."""
         return str(self.engine.control("GET", f"servers/{self.server_id}")["state"])
@@ -126,7 +146,7 @@ class World:
         return [
             event.get("ResourceStatusReason", "")
             for event in self.stacks[name].events()
-            if event["ResourceStatus"].endswith("_FAILED")
+            if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != name
         ]
 
     def look(self) -> None:
@@ -219,6 +239,32 @@ def _asserts_offline_after_a_restart(world: World) -> None:
     world.expect("The server", world.state(), "OFFLINE")
 
 
+def _stops_again_what_a_person_started(world: World) -> None:
+    world.start()
+    world.expect("The server, as a person left it,", world.state(), "ONLINE")
+    for _ in range(2):
+        provider_stack.guard(world.engine)
+    world.wait_for("OFFLINE")
+    world.expect("The server, after two passes of the guard,", world.state(), "OFFLINE")
+
+
+def _completes_a_restoration_that_failed(world: World) -> None:
+    world.server_id = world.engine.client("transfer").create_server()["ServerId"]
+    world.wait_for("ONLINE")
+    status = world.deploy("window", _THAT_RESTORES, DesiredState="OFFLINE")
+    world.expect("The stack", status, "CREATE_COMPLETE")
+    world.engine.control("PATCH", f"servers/{world.server_id}/settings", {"start_failures": 1})
+    world.expect("The stack, deleted,", world.delete("window"), "DELETE_FAILED")
+    world.expect_reason("window", world.server_id, "START_FAILED", "wanted ONLINE")
+    for _ in range(2):
+        provider_stack.guard(world.engine)
+    world.wait_for("ONLINE")
+    world.expect("The server, after two passes of the guard,", world.state(), "ONLINE")
+    provider_stack.guard(world.engine)
+    world.expect("The stack, deleted again,", world.delete("window"), "DELETE_COMPLETE")
+    world.expect("The server", world.state(), "ONLINE")
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A scene: what is promised, and the play that shows it or raises DiffersError.
@@ -292,5 +338,15 @@ SCENARIOS = (
         "The restart is undone: OFFLINE is asserted again by the same update.",
         _asserts_offline_after_a_restart,
         pictured=True,
+    ),
+    Scenario(
+        "A person starts that server behind the stack's back",
+        "The guard sees it in two passes, and stops it again: OnDrift is REASSERT.",
+        _stops_again_what_a_person_started,
+    ),
+    Scenario(
+        "A deletion should bring back what it found, and the start fails",
+        "The stack says so, and the guard completes what is owed.",
+        _completes_a_restoration_that_failed,
     ),
 )

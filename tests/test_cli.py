@@ -2,6 +2,7 @@
 
 import io
 import json
+import runpy
 from collections.abc import Callable
 from typing import Any
 
@@ -258,3 +259,13 @@ def test_who_is_overtaken_by_a_request_releases_nothing(
     assert run(account, "release", account.server_id, ask=declare) == 1
     assert "a request came meanwhile" in capsys.readouterr().err
     assert account.row.owner.name == "other/State"
+
+
+def test_the_module_is_the_command_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["transfer-server-state", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("transfer_server_state", run_name="__main__")
+    assert ended.value.code == 0
+    assert "drift" in capsys.readouterr().out

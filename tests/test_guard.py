@@ -58,6 +58,25 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [json.loads(text) for text in caplog.messages if text.startswith("{")]
 
 
+def test_every_line_of_the_guard_s_log_names_version_and_invocation(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    declared(account)
+    start(account)
+    caplog.clear()
+    passes(account, 2)
+    denied = client_error("AccessDeniedException", 400, "DescribeStacks")
+    account.border.broken["DescribeStacks"] = denied
+    start(account)
+    with pytest.raises(GuardError):
+        account.guard()
+    told = lines(caplog)
+    assert {"finding", "command", "_aws", "problem"} <= {name for line in told for name in line}
+    assert len(told) == len(caplog.messages)
+    for line in told:
+        assert (line["version"], line["invocation"]) == (__version__, "lambda-request")
+
+
 def findings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line["finding"] for line in lines(caplog) if "finding" in line]
 
@@ -68,7 +87,7 @@ def test_a_pass_that_finds_all_as_declared_takes_two_calls_and_changes_nothing(
     declared(account)
     row, calls = account.row, len(account.border.calls)
     account.guard()
-    assert account.border.calls[calls:] == ["ListServers", "Scan"]
+    assert account.border.calls[calls:] == ["Scan", "ListServers"]
     assert (account.row, account.bus.events) == (row, [])
 
 
@@ -102,7 +121,6 @@ def test_a_drift_is_told_once_when_it_begins_and_once_when_it_ends(
     assert begun["Source"] == "transfer-server-state"
     since = begun["Detail"].pop("since")
     assert begun["Detail"] == {
-        "version": __version__,
         "finding": "drifted",
         "server": account.server_id,
         "declared": "OFFLINE",
@@ -361,6 +379,24 @@ def test_a_request_that_comes_while_the_guard_reads_wins(account: Account) -> No
     assert account.commands == ["StopServer", "StartServer"]
 
 
+@pytest.mark.parametrize("call", ["Scan", "ListServers"])
+def test_a_deployment_that_ends_while_the_guard_reads_is_no_drift(
+    account: Account, call: str
+) -> None:
+    """Row and state are then of different times."""
+    resource = declared(account)
+
+    def declare_online() -> None:
+        account.become("UPDATE_IN_PROGRESS")
+        told = account.send("Update", **resource | {"DesiredState": "ONLINE"})
+        assert told["Status"] == "SUCCESS"
+
+    account.border.after(call, declare_online)
+    account.guard()
+    assert account.bus.events == []
+    assert account.row.drift is None
+
+
 def test_a_request_that_comes_after_the_guard_s_command_undoes_it(account: Account) -> None:
     """It does not believe a look from before that command."""
     resource = declared(account)
@@ -401,7 +437,8 @@ def test_a_command_that_would_leave_late_is_left_to_the_next_pass(account: Accou
     start(account)
     passes(account, 1)
     account.border.after("PutItem", lambda: account.clock.sleep(6))
-    account.guard()
+    with pytest.raises(GuardError, match="StopServer: the registry took too long"):
+        account.guard()
     assert account.commands == ["StopServer", "StartServer"]
     account.clock.sleep(MINUTES)
     account.guard()
@@ -421,6 +458,23 @@ def test_a_call_that_fails_for_a_moment_is_made_again(account: Account) -> None:
     account.clock.sleep(60)
     assert account.state is State.OFFLINE
     assert account.bus.told == ["Server Drifted"]
+
+
+def test_commands_that_never_reached_aws_are_not_among_the_three(account: Account) -> None:
+    """Transfer throttles for half an hour, and is asked again after it."""
+    declared(account)
+    start(account)
+    throttled = client_error("ThrottlingException", 400, "StopServer")
+    account.border.broken["StopServer"] = throttled
+    account.guard()
+    for _ in range(6):
+        account.clock.sleep(MINUTES)
+        with pytest.raises(GuardError, match="ThrottlingException"):
+            account.guard()
+    account.border.broken.clear()
+    account.clock.sleep(MINUTES)
+    account.guard()
+    assert account.commands[-1] == "StopServer"
 
 
 def test_one_server_s_failure_stops_no_other_s_restoration_and_fails_the_pass(

@@ -15,6 +15,7 @@ from transfer_server_state.aws.registry import (
     UnreachableError,
     Unremembered,
 )
+from transfer_server_state.drift import Drift
 from transfer_server_state.machine import State, Step
 from transfer_server_state.progress import Progress
 from transfer_server_state.request import Owner
@@ -180,3 +181,20 @@ def test_who_cannot_reach_the_table_keeps_a_row_of_its_own() -> None:
     assert alone.read(SERVER).request == "1"
     assert alone.write(Row(SERVER, request="2")).request == "2"
     assert alone.read(SERVER).request == "2"
+
+
+def test_all_rows_are_read_page_by_page(registry: Registry) -> None:
+    """A page holds a megabyte."""
+    rows = [
+        registry.write(Row(f"s-{number:017x}", answer={"reason": "x" * 60_000}))
+        for number in range(40)
+    ]
+    assert sorted(registry.rows(), key=lambda row: row.server_id) == rows
+
+
+def test_a_drift_comes_back_as_it_was_written(registry: Registry) -> None:
+    """Also of a server that is gone, and where another version wrote more."""
+    for actual in (State.ONLINE, None):
+        drift = Drift("1", 1_000.5, actual, passes=2, commands=3, told="drifted")
+        written = registry.write(Row(f"s-{actual}", reasserts=True, drift=drift))
+        assert registry.read(written.server_id) == written

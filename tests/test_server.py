@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.errors import client_error
 from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
-from transfer_server_state.aws.server import Server
+from transfer_server_state.aws.server import Server, states
 from transfer_server_state.machine import State, Step
 from transfer_server_state.outcome import Outcome
 
@@ -98,3 +98,37 @@ def test_a_command_is_the_api_s(step: Step) -> None:
     api = Api()
     server(api).command(step)
     assert api.calls == [(str(step), {"ServerId": SERVER})]
+
+
+class Pages:
+    """ListServers, a server a page."""
+
+    def __init__(self, *listed: dict[str, str]) -> None:
+        self._listed = listed
+        self.asked: list[dict[str, Any]] = []
+
+    def list_servers(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        place = int(asked.get("NextToken", "0"))
+        more = {"NextToken": str(place + 1)} if place + 1 < len(self._listed) else {}
+        return {"Servers": [self._listed[place]], **more}
+
+
+def test_the_states_of_all_servers_are_read_page_by_page() -> None:
+    pages = Pages(
+        {"ServerId": "s-1", "State": "ONLINE"},
+        {"ServerId": "s-2", "State": "STOP_FAILED"},
+        {"ServerId": "s-3", "State": "OFFLINE"},
+    )
+    clients = {"transfer": pages}
+    found = states(Aws(clients.__getitem__))
+    assert found == {"s-1": State.ONLINE, "s-2": State.STOP_FAILED, "s-3": State.OFFLINE}
+    assert [asked.pop("MaxResults") for asked in pages.asked] == [1000] * 3
+    assert pages.asked == [{}, {"NextToken": "1"}, {"NextToken": "2"}]
+
+
+@pytest.mark.parametrize("listed", [{"ServerId": "s-1"}, {"ServerId": "s-1", "State": "DREAMING"}])
+def test_a_list_that_is_not_understood_is_no_answer(listed: dict[str, str]) -> None:
+    clients = {"transfer": Pages(listed)}
+    with pytest.raises(UnavailableError, match="ListServers: an answer that is not understood"):
+        states(Aws(clients.__getitem__))

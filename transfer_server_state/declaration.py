@@ -17,9 +17,10 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from transfer_server_state.machine import State
 
-SCHEMA: dict[str, Any] = json.loads(
-    (Path(__file__).parent.parent / "schemas/transfer_server_state.schema.json").read_bytes()
-)
+_HERE = Path(__file__).parent
+# Within the package where it is installed, beside it in a checkout and in Lambda.
+_FILES = (each / "schemas/transfer_server_state.schema.json" for each in (_HERE, _HERE.parent))
+SCHEMA: dict[str, Any] = json.loads(next(filter(Path.exists, _FILES)).read_bytes())
 _PROPERTIES = SCHEMA["properties"]
 _VALIDATOR = Draft202012Validator(SCHEMA)
 LONGEST_TIMEOUT_S: int = _PROPERTIES["ServiceTimeout"]["default"]

@@ -96,7 +96,6 @@ class Situation:
         self.stack.change(KEPT, {"ServerId": self.server_id, "DesiredState": desired})
 
     def has_declared(self, desired: str = "OFFLINE") -> None:
-        self.put(desired)
         self.declare(desired)
         assert self.stack.settled() == "CREATE_COMPLETE"
 

@@ -172,7 +172,8 @@ class Account:
 
     def guard(self, event: dict[str, Any] | None = None) -> None:
         """Let the guard pass, on its schedule unless it is for an event."""
-        Guard(aws=self.aws, clock=self.clock).handle(event or SCHEDULED, None)
+        context = Context(self.clock, self.clock.now() + 300)
+        Guard(aws=self.aws, clock=self.clock).handle(event or SCHEDULED, context)
 
     @property
     def row(self) -> Row:

@@ -24,7 +24,7 @@ class Invoked(NamedTuple):
 
 
 class Aws(HttpServer):
-    """DynamoDB with one table, Lambda's Invoke, and CloudFormation with one stack."""
+    """DynamoDB with one table, Lambda's Invoke, a bus, and CloudFormation with one stack."""
 
     def __init__(self) -> None:
         self.dynamodb = DynamoDB(TABLE)
@@ -36,6 +36,8 @@ class Aws(HttpServer):
         if target.startswith(TARGET_PREFIX):
             status, body = self.dynamodb.answer(target, asked.body)
             return Reply(status, body, {"Content-Type": "application/x-amz-json-1.0"})
+        if target == "AWSEvents.PutEvents":
+            return Reply(200, b'{"FailedEntryCount": 0}')
         match asked.path.split("/"):
             case ["", "2015-03-31", "functions", function, "invocations"]:
                 kind = asked.headers.get("X-Amz-Invocation-Type")

@@ -5,6 +5,7 @@ each time. Tasks are greenlets, so blocking code runs as it is. Knows nothing of
 """
 
 import heapq
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -41,6 +42,11 @@ class Clock:
         """Have something done at a time; it may not block."""
         self._asked += 1
         heapq.heappush(self._due, (time_s, self._asked, call))
+
+    def next_s(self) -> float | None:
+        """Return when the next thing is due, None if nothing ever is."""
+        due_s = self._due[0][0] if self._due else math.inf
+        return None if due_s == math.inf else due_s
 
     def spawn(self, work: Callable[[], object], owner: Any = None) -> Task:
         """Start a task now."""

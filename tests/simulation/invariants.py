@@ -12,9 +12,11 @@ from typing import Any
 from tests.simulation import limits
 from tests.simulation.deployment import Operation
 from tests.simulation.function import Invocation
+from tests.simulation.guard import Pass
 from tests.simulation.stack import NEVER_S, Request
 from tests.simulation.transfer import Command, Server
 from tests.simulation.world import World
+from transfer_server_state.drift import MOST_COMMANDS
 from transfer_server_state.identity import Identity
 from transfer_server_state.machine import STABLE, State, Step
 from transfer_server_state.outcome import STANDS, Outcome
@@ -244,7 +246,8 @@ def one_command(world: World) -> Iterator[str]:
             if command.accepted:
                 given.setdefault(invocation.request, []).append(command)
         for request, commands in given.items():
-            if len(commands) > 1 and not limits.undone_unseen(commands):
+            alone = request.kind == "Delete" and limits.registry_was_away(request)
+            if len(commands) > 1 and not alone and not limits.undone_unseen(commands):
                 yield f"{request} gives {[str(command.step) for command in commands]} to {server}"
 
 
@@ -295,17 +298,32 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
     declared = [spec for spec in first.before.values() if spec.server is server]
     # What an earlier deletion still owes, a later one restores.
     owing = (r for r in touching if r.sent_s <= operation.ended_s)
+    rivals = [r for r in touching if r.deployment is not operation.deployment]
+    # What nobody was ever told to have, whoever has it next restores.
+    heir = any(r.kind == "Create" and not r.succeeded and _commanded(r, server) for r in rivals)
+    declared_by_others = any(
+        hold.request in rivals and hold.from_s <= operation.ended_s < hold.until_s
+        for hold in holds(world, server)
+    )
+    guarded = any(command.at_s > first.began_s for _, command in server.guarded)
     return (
         not mine
         or any(spec.desired is not found for spec in declared)
         or any(at_s > first.began_s for at_s in server.disturbed)
         or any(command.at_s > first.began_s for command in others)
+        or guarded
+        or heir
+        or declared_by_others
         or limits.found_behind_lag(server, first.began_s, mine)
         or limits.several_declare(operation, server)
         or limits.left_by_failed_update(operation, server)
         or any(limits.could_not_undo(r) for r in owing)
         or any(limits.nobody_can_tell(r) or limits.sending_is_unknown(r) for r in mine)
     )
+
+
+def _commanded(request: Request, server: Server) -> bool:
+    return any(c.server is server for i in request.invocations for c in i.commands)
 
 
 def _servers(request: Request) -> list[Server]:
@@ -360,14 +378,18 @@ def newer_wins(world: World) -> Iterator[str]:
         for invocation, command in server.commands:
             older = invocation.request
             for newer, acted_s in acted:
-                if command.accepted and command.at_s > acted_s and _is_newer(newer, older):
+                # A deletion that goes by its id leaves no row to tell of it.
+                unseen = newer.kind == "Delete" and limits.registry_was_away(newer)
+                late = command.accepted and command.at_s > acted_s
+                if late and not unseen and _is_newer(newer, older):
                     late_s = command.at_s - acted_s
                     yield f"{invocation} gives {command.step} {late_s:.1f} s after {newer} acted"
         for one, other in combinations(holds(world, server), 2):
             came = one.request, other.request
             # A rival that is tried again takes the row when it comes, not when it was sent.
-            if one.overlaps(other) and not limits.gave_its_row_away(
-                *came, before_s=other.request.over_s
+            if one.overlaps(other) and not (
+                limits.gave_its_row_away(*came, before_s=other.request.over_s)
+                or limits.sending_is_unknown(one.request)
             ):
                 yield f"{server} is declared by {one} and {other} at once"
 
@@ -384,7 +406,8 @@ def _acted_s(request: Request, server: Server) -> float:
         return NEVER_S
     times = [c.at_s for i in request.invocations for c in i.commands if c.server is server]
     looked = any(read is server for i in request.invocations for _, read, _ in i.reads)
-    if request.spec.server is server and request.succeeded and looked:
+    left = request.accepted is not None and _is_left(request.accepted)
+    if request.spec.server is server and request.succeeded and looked and not left:
         times.append(request.over_s)
     return min(times, default=NEVER_S)
 
@@ -483,6 +506,101 @@ def _may_be_stale(update: Request) -> bool:
     return old is not None and knows and (old.desired, old.trigger) != (new.desired, new.trigger)
 
 
+def kept(world: World) -> Iterator[str]:
+    """11. What is declared with REASSERT is true again soon after whatever disturbed it.
+
+    Looked at when all is over and the guard passed in peace, where the server can be moved.
+    """
+    if world.guard is None or _was_troubled(world.guard.passes[-_PASSES_THAT_MEND:]):
+        return
+    last = {operation.deployment: operation for operation in world.operations if operation.ending}
+    living = [request for operation in last.values() for request in operation.left.values()]
+    for server in world.transfer.servers.values():
+        declaring = [r for r in living if r.spec.server is server]
+        if len(declaring) != 1 or server.gone_s < world.clock.now():
+            continue
+        (request,) = declaring
+        accepted = request.succeeded and request.kind != "Delete" and request.spec.reasserts
+        moved = server.state in (request.wanted, *_UNDER_WAY.values())
+        if accepted and not moved and not _cannot_be_kept(world, request):
+            yield f"{server} is {server.state}, to be kept {request.wanted} by {request}"
+
+
+# Two see a drift; a command may be put off, and the transition takes until the next.
+_PASSES_THAT_MEND = 10
+
+
+def _was_troubled(passes: list[Pass]) -> bool:
+    return any(each.failures or each.ending != "returned" for each in passes)
+
+
+def _cannot_be_kept(world: World, declaring: Request) -> bool:
+    server, accepted = declaring.spec.server, declaring.accepted or {}
+    resource = declaring.stack.resources.get(declaring.logical_id)
+    others = [r for r in world.requests if r is not declaring and _touches(r, server)]
+    vain = [c for _, c in server.guarded[-MOST_COMMANDS:] if TARGET[c.step] is declaring.wanted]
+    return (
+        _is_left(accepted)
+        or len(vain) == MOST_COMMANDS
+        or resource is None
+        # What came later in vain, or what the provider answered when nobody waited, decides.
+        or any(r.sent_s >= declaring.sent_s for r in others)
+        or any(limits.gave_its_row_away(declaring, r) for r in others)
+        or any(limits.registry_was_away(r) for r in (declaring, *others))
+        or limits.sending_is_unknown(declaring)
+    )
+
+
+def guard_yields(world: World) -> Iterator[str]:
+    """12. The guard never acts against a newer request, nor on what nobody declares."""
+    for server in world.transfer.servers.values():
+        touching = [r for r in world.requests if _touches(r, server)]
+        for this, command in server.guarded:
+            sent = [r for r in touching if r.sent_s < command.at_s]
+            # Each resource by what it was last asked and had an effect.
+            newest = {
+                (r.stack, r.key): r for r in sent if _took_effect_s(r, server) < command.at_s
+            }.values()
+            releasing = (r for r in sent if r.kind == "Delete" or r.spec.server is not server)
+            owed = any(not r.succeeded for r in releasing)
+            if not owed and not any(_asks_for(r, server, command) for r in newest):
+                yield f"{this} gives {command.step} to {server}, for which nobody asks"
+            for request in sent:
+                if _is_at_work(request, command):
+                    yield f"{this} gives {command.step} to {server}, with {request} at work"
+
+
+def _took_effect_s(request: Request, server: Server) -> float:
+    """Return when it acted, or was answered SUCCESS, even if nobody waited for that any more."""
+    told = (at_s for at_s, _, answer in answers(request) if answer["Status"] == "SUCCESS")
+    return min(_acted_s(request, server), next(told, NEVER_S))
+
+
+def _asks_for(newest: Request, server: Server, command: Command) -> bool:
+    """Tell whether a resource declares what the guard commands, or owes it."""
+    if newest.kind == "Delete" or newest.spec.server is not server:
+        # What it releases is settled by its own answer.
+        return newest.over_s > command.at_s
+    wanted = newest.wanted is TARGET[command.step] and newest.spec.reasserts
+    return wanted or limits.sending_is_unknown(newest)
+
+
+def _is_at_work(request: Request, command: Command) -> bool:
+    """Tell whether a request had looked long before a command that was not its, and acts on it."""
+    for invocation in request.invocations:
+        looks = [at_s for at_s, read, _ in invocation.reads if read is command.server]
+        ends = [answer for _, _, answer in invocation.answers]
+        acts = any(says(answer, Outcome.DONE, Outcome.FAILED) for answer in ends)
+        late_s = command.at_s - _IN_FLIGHT_S
+        if acts and looks and min(looks) < late_s and max(looks) > command.at_s:
+            return True
+    return False
+
+
+# What was written down leaves so late at most, and arrives so late.
+_IN_FLIGHT_S = 16
+
+
 def answers(request: Request) -> Iterator[tuple[float, Invocation, dict[str, Any]]]:
     """Return the answers to a request, in their order."""
     if len(request.invocations) == 1:
@@ -504,6 +622,8 @@ INVARIANTS: tuple[Callable[[World], Iterator[str]], ...] = (
     newer_wins,
     no_secret,
     declared_is_so,
+    kept,
+    guard_yields,
 )
 
 

@@ -109,7 +109,7 @@ def registry_was_away(request: Request) -> bool:
     """A request that cannot write to the registry is answered all the same when its time is over.
 
     A repeated delivery may then be answered otherwise. A deletion goes by its id after two
-    minutes, and does not know then who else has the server.
+    minutes, and does not know then who else has the server, nor what another delivery of it did.
     """
     return any(service == "dynamodb" for i in request.invocations for _, service, _ in i.failures)
 

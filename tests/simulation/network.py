@@ -50,6 +50,7 @@ MODELLED = {
         "InternalFailure": 500,
         "ServiceUnavailable": 503,
     },
+    "events": {"InternalFailure": 500, "ThrottlingException": 400, "AccessDeniedException": 400},
     "lambda": {
         "TooManyRequestsException": 429,
         "AccessDeniedException": 403,

@@ -13,7 +13,7 @@ TABLE = "registry"
 
 
 class Registry:
-    """The two calls that the provider makes, each consistent and atomic."""
+    """The calls that provider and guard make, each consistent and atomic."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -24,6 +24,10 @@ class Registry:
         return self._world.network.call(
             "dynamodb", "GetItem", lambda: self._table.get_item(**arguments)
         )
+
+    def scan(self, **arguments: Any) -> Any:
+        """Read all rows."""
+        return self._world.network.call("dynamodb", "Scan", lambda: self._table.scan(**arguments))
 
     def put_item(self, **arguments: Any) -> Any:
         """Write a row, if it is as the condition has it."""

@@ -158,6 +158,8 @@ class ServerUpdate(Work):
         elif state is State.ONLINE:
             self.succeeded = True
             self.end("done")
+            if self.world.guard:
+                self.world.guard.server_updated(self.server)
         else:
             if state is State.OFFLINE:
                 self.world.transfer.start_by_handler(self.server)

@@ -22,6 +22,7 @@ class Spec:
     server: Server
     desired: State
     on_delete: str = ""
+    reasserts: bool = False
     trigger: int = 0
     timeout_s: int = 3600
     by_arn: bool = False
@@ -36,6 +37,8 @@ class Spec:
         }
         if self.on_delete:
             properties["OnDelete"] = self.on_delete
+        if self.reasserts:
+            properties["OnDrift"] = "REASSERT"
         if self.trigger:
             properties["Triggers"] = [str(self.trigger)]
         if self.timeout_s != 3600:
@@ -91,6 +94,8 @@ class Author:
             return replace(spec, trigger=spec.trigger + 1, flaw="")
         if change == "on delete":
             return replace(spec, on_delete=self._rng.choice(("", "RESTORE")))
+        if change == "on drift":
+            return replace(spec, reasserts=not spec.reasserts)
         return spec
 
     def _name(self) -> Key:
@@ -105,10 +110,15 @@ class Author:
             server=rng.choice(free if free and rng.random() < 0.9 else servers),
             desired=rng.choice((State.ONLINE, State.OFFLINE, State.OFFLINE)),
             on_delete=rng.choice(("", "", "RETAIN", "RESTORE", "RESTORE")),
+            reasserts=rng.random() < 0.7,
             timeout_s=self._world.timeout_s(),
             by_arn=rng.random() < 0.5,
             flaw="OFLINE" if rng.random() < 0.03 else "",
         )
 
 
-_CHANGES = ("flip",) * 4 + ("server",) * 2 + ("trigger", "trigger", "rename", "rename", "on delete")
+_CHANGES = (
+    *("flip",) * 4,
+    *("server", "trigger", "rename") * 2,
+    *("on delete", "on drift"),
+)

@@ -14,6 +14,7 @@ from transfer_server_state.machine import State, Step
 
 if TYPE_CHECKING:
     from tests.simulation.function import Invocation
+    from tests.simulation.guard import Pass
     from tests.simulation.world import World
 
 REGION, ACCOUNT = "eu-west-1", "000000000000"
@@ -47,6 +48,7 @@ class Server:
     gone_s: float = float("inf")
     disturbed: list[float] = field(default_factory=list)
     commands: list[tuple["Invocation", Command]] = field(default_factory=list)
+    guarded: list[tuple["Pass", Command]] = field(default_factory=list)
 
     @property
     def arn(self) -> str:
@@ -99,6 +101,20 @@ class Transfer:
         world.note(invocation, "reads %s: %s", server, state)
         return {"Server": {"Arn": server.arn, "ServerId": ServerId, "State": str(state)}}
 
+    def list_servers(self, MaxResults: int) -> dict[str, Any]:
+        """List them, each as it was a moment ago."""
+        assert MaxResults == 1000
+
+        def read() -> list[tuple[Server, State]]:
+            world = self._world
+            of_s = world.clock.now() - world.rng.uniform(0, world.knobs.lag_s)
+            there = (s for s in self.servers.values() if s.gone_s > of_s)
+            return [(server, server.state_at(of_s)) for server in there]
+
+        listed = self._world.network.call("transfer", "ListServers", read)
+        self._world.note(getcurrent().owner, "lists %s", [str(state) for _, state in listed])
+        return {"Servers": [{"ServerId": s.server_id, "State": str(state)} for s, state in listed]}
+
     def start_server(self, ServerId: str) -> None:
         self._give(ServerId, Step.START)
 
@@ -140,7 +156,7 @@ class Transfer:
             world.clock.now(), step, server, observed, read_s, found, since_s, not refused
         )
         invocation.commands.append(command)
-        server.commands.append((invocation, command))
+        (server.commands if invocation.request else server.guarded).append((invocation, command))
         world.note(invocation, "%s reaches %s, %s%s", step, server, found, ": refused" * refused)
         if refused:
             raise error("transfer", step, "InvalidRequestException")

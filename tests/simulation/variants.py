@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from handler import report
+from handler import keep, report
 from handler.cloudformation import Provider
 from transfer_server_state import declaration, progress
 from transfer_server_state.aws import registry
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.drift import Drift
 from transfer_server_state.machine import Step
 from transfer_server_state.outcome import Outcome
 from transfer_server_state.request import Request
@@ -69,6 +70,11 @@ def _writes_blindly(table: Registry, row: Row) -> Row:
     return written
 
 
+class _KnowsEverybody(Stacks):
+    def has(self, *_: object) -> bool:
+        return True
+
+
 NEXT_STEP, READ, CLAIMED = progress.next_step, registry._row, Row.claimed
 
 
@@ -109,12 +115,23 @@ VARIANTS = {
     "writes blindly": Variant(5, replaced=((Registry, "write", _writes_blindly),)),
     "sees no rollback": Variant(6, replaced=((Stacks, "rolls_back", lambda *_: False),)),
     "clings to what is gone": Variant(
-        7, replaced=((report, "_RELEASES", report._RELEASES - {Outcome.GONE}),)
+        7, replaced=((report, "_DELETES", report._DELETES - {Outcome.GONE}),)
     ),
     "knows no newer request": Variant(8, replaced=((Row, "supersedes", lambda *_: False),)),
     "knows no rival": Variant(8, replaced=((Stacks, "has", lambda *_: False),)),
     "logs its event": Variant(9, _LogsItsEvent),
     "doubts no look": Variant(10, replaced=((declaration, "moves", lambda *_: False),)),
+    "the guard sleeps": Variant(11, replaced=((Drift, "is_due", lambda *_, **__: False),)),
+    "the guard fights deployments": Variant(
+        12,
+        replaced=(
+            (Row, "is_settled", lambda row, _: not row.is_free),
+            (Drift, "is_due", lambda *_, **__: True),
+        ),
+    ),
+    "the guard obeys who is gone": Variant(
+        12, replaced=((keep, "Stacks", _KnowsEverybody), (Row, "buried", lambda row: row))
+    ),
     "clears up after its successor": Variant(
         10, replaced=((Row, "given_up_by", _restores_anothers),)
     ),

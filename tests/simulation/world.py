@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from handler.cloudformation import Provider
+from tests.simulation.bus import Bus
 from tests.simulation.clock import EPOCH_S, Clock
 from tests.simulation.cloudformation import CloudFormation
 from tests.simulation.deployment import Deployment, Operation
 from tests.simulation.function import Function, Invocation, runtime
+from tests.simulation.guard import Schedule
 from tests.simulation.network import Network
 from tests.simulation.registry import Registry
 from tests.simulation.response_store import HOST, SECRET, ResponseStore
@@ -71,6 +73,7 @@ class Knobs:
     # Which id CloudFormation goes by after an Update that failed, and one that is rolled back.
     honours_failed_id: bool
     returns_to_old_id: bool
+    guarded: bool
 
     @classmethod
     def draw(cls, rng: random.Random) -> "Knobs":
@@ -113,6 +116,7 @@ class Knobs:
             reuses_request_ids=rng.random() < 0.3,
             honours_failed_id=rng.random() < 0.5,
             returns_to_old_id=rng.random() < 0.5,
+            guarded=rng.random() < 0.4,
         )
 
 
@@ -140,7 +144,9 @@ class World:
             "dynamodb": Registry(self),
             "lambda": self.function,
             "cloudformation": CloudFormation(self),
+            "events": Bus(self),
         }
+        self.guard = Schedule(self) if self.knobs.guarded else None
         self.deployments = [
             Deployment(self, name) for name in ("one", "two")[: self.knobs.deployments]
         ]
@@ -174,7 +180,7 @@ class World:
     def count_branch(self, invocation: Invocation, server: Server, observed: State) -> None:
         """Count the row of machine.TABLE that a read leads to."""
         request = invocation.request
-        if (wanted := request.wanted) and request.spec.server is server:
+        if request and (wanted := request.wanted) and request.spec.server is server:
             given = any(given[1] is server for i in request.invocations for given in i.given)
             self.branches[wanted, observed, "after" if given else "before"] += 1
 
@@ -191,6 +197,9 @@ class World:
             yield f"invocations: {invocation.ending or 'frozen'}"
             yield from ["reads"] * len(invocation.reads)
             yield from [f"commands: {step}" for _, _, step in invocation.given]
+        for each in self.guard.passes if self.guard else ():
+            yield f"guard: passes, {each.ending or 'frozen'}"
+            yield from [f"guard: {step}" for _, _, step in each.given]
         yield from ["dead letters"] * len(self.function.dead_letters)
 
     def history(self) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """A Transfer Family server: the only file that knows the Transfer API's shapes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
@@ -17,9 +19,20 @@ def states(aws: Aws) -> dict[str, State]:
     token: dict[str, str] | None = {}
     while token is not None:
         page = aws.call("transfer", "ListServers", MaxResults=1000, **token)
-        found |= {listed["ServerId"]: State(listed["State"]) for listed in page["Servers"]}
+        with _understood("ListServers"):
+            found |= {listed["ServerId"]: State(listed["State"]) for listed in page["Servers"]}
         token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
     return found
+
+
+@contextmanager
+def _understood(operation: str) -> Iterator[None]:
+    """Raise UnavailableError where an answer is not as AWS's model has it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        text = f"transfer:{operation}: an answer that is not understood: {error!r}"
+        raise UnavailableError(printable(text)) from error
 
 
 class Server:
@@ -36,12 +49,9 @@ class Server:
         https://docs.aws.amazon.com/transfer/latest/APIReference/API_DescribeServer.html
         """
         answer = self._call("DescribeServer")
-        try:
+        with _understood("DescribeServer"):
             self.arn = answer["Server"]["Arn"]
             return State(answer["Server"]["State"])
-        except (KeyError, TypeError, ValueError) as error:
-            text = f"transfer:DescribeServer: an answer that is not understood: {error!r}"
-            raise UnavailableError(printable(text)) from error
 
     def command(self, step: Step) -> None:
         """Give one of the two commands; AWS answers nothing to either."""
