@@ -25,7 +25,8 @@ $(VENV)/.ready: requirements-dev.txt $(VENV)/.ready-run
 setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
 
 # To Ctrl-C, Python answers with a traceback in its own first moments; to SIGTERM, in silence.
-UNTIL_CTRL_C = trap 'kill $$! 2>/dev/null; wait $$! 2>/dev/null; exit $$?' INT TERM; $(1) & wait $$! 2>/dev/null
+# Again and again, since what has only just been forked may miss it.
+UNTIL_CTRL_C = trap 'while kill $$! 2>/dev/null; do sleep 0.5; done; wait $$! 2>/dev/null; exit $$?' INT TERM; $(1) & wait $$! 2>/dev/null
 
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.walk)
@@ -64,7 +65,7 @@ bench: setup ## measure it beside what one would pick instead; about six minutes
 docs: setup ## the README's reference, from the code that it describes
 	$(BIN)/python -m docs.reference
 
-up: $(VENV)/.ready-run ## the same servers with the provider, live, until Ctrl-C; PORT=4566 if not any
+up: $(VENV)/.ready-run ## the same to try out, shown live, until Ctrl-C; PORT=4566 for a fixed port
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.up $(if $(PORT),--port "$(PORT)"))
 
 emulator: $(VENV)/.ready-run ## the Transfer API alone, until Ctrl-C; ARGS=--help tells what it can do

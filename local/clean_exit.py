@@ -36,9 +36,10 @@ def ending_well(*, meant: bool = False) -> Iterator[None]:
     """
 
     def end(number: int, _: object) -> None:
-        # What closes is not to be cut short by the next one.
+        # What closes is not to be cut short by the next one. Not SIG_IGN: of one that is ignored
+        # when it has come already, Python complains.
         for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+            signal.signal(each, lambda *_: None)
         sys.exit(0 if meant else 128 + number)
 
     # SIGINT too, since a shell's background job inherits it ignored.

@@ -46,7 +46,7 @@ class DiffersError(Exception):
 
 @dataclass
 class World:
-    """One server with a user, the stacks that declare it, and whoever hears what happens."""
+    """One server and a user's client, the stacks that declare it, and who hears what happens."""
 
     engine: Engine
     audience: Callable[[Sight], None]
@@ -59,12 +59,14 @@ class World:
         self._watch = Watch(self.engine, self.audience)
 
     def open(self, *, transition_s: float) -> None:
-        """Make the server and its user; it takes its time to start and to stop."""
+        """Make the server; it takes its time to start and to stop."""
         self.engine.control("PATCH", "settings", {"start_s": transition_s, "stop_s": transition_s})
         self._watch.skip()
-        transfer = self.engine.client("transfer")
-        self.server_id = transfer.create_server()["ServerId"]
-        transfer.create_user(
+        self.server_id = self.engine.client("transfer").create_server()["ServerId"]
+
+    def add_user(self) -> None:
+        """Let the client in, with its key."""
+        self.engine.client("transfer").create_user(
             ServerId=self.server_id,
             UserName=self.client.user_name,
             Role="arn:aws:iam::000000000000:role/files",
@@ -157,6 +159,7 @@ class World:
 
 
 def _lets_its_users_in(world: World) -> None:
+    world.add_user()
     world.expect("The upload", world.upload(), "accepted")
 
 
@@ -277,7 +280,7 @@ class Scenario:
 
 SCENARIOS = (
     Scenario(
-        "A user puts a file on the server",
+        "A user is added, and puts a file on the server",
         "A server that is ONLINE lets its users in.",
         _lets_its_users_in,
         pictured=True,

@@ -118,7 +118,11 @@ def test_ctrl_c_is_answered_with_silence_at_any_moment(
     ):
         time.sleep(after_s)
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        try:
+            _, said = process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     run = Run(process.pid, tmp_path, process.returncode, said)
     # Whatever was about to start sees that it is alone, and ends, with its ports.
     assert run.leftovers(within_s=5) == []
