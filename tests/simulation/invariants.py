@@ -557,13 +557,16 @@ def guard_yields(world: World) -> Iterator[str]:
         touching = [r for r in world.requests if _touches(r, server)]
         for this, command in server.guarded:
             sent = [r for r in touching if r.sent_s < command.at_s]
-            # Each resource by what it was last asked and had an effect.
+            # Each resource by what it was last asked about this server and had an effect; what a
+            # replacement leaves is declared until its clean-up.
             newest = {
-                (r.stack, r.key): r for r in sent if _took_effect_s(r, server) < command.at_s
+                (r.stack, r.key): r
+                for r in sent
+                if r.spec.server is server and _took_effect_s(r, server) < command.at_s
             }.values()
             releasing = (r for r in sent if r.kind == "Delete" or r.spec.server is not server)
-            owed = any(not r.succeeded for r in releasing)
-            if not owed and not any(_asks_for(r, server, command) for r in newest):
+            owed = any(not (r.succeeded and r.over_s <= command.at_s) for r in releasing)
+            if not owed and not any(_asks_for(r, command) for r in newest):
                 yield f"{this} gives {command.step} to {server}, for which nobody asks"
             for request in sent:
                 if _is_at_work(request, command):
@@ -576,13 +579,10 @@ def _took_effect_s(request: Request, server: Server) -> float:
     return min(_acted_s(request, server), next(told, NEVER_S))
 
 
-def _asks_for(newest: Request, server: Server, command: Command) -> bool:
-    """Tell whether a resource declares what the guard commands, or owes it."""
-    if newest.kind == "Delete" or newest.spec.server is not server:
-        # What it releases is settled by its own answer.
-        return newest.over_s > command.at_s
-    wanted = newest.wanted is TARGET[command.step] and newest.spec.reasserts
-    return wanted or limits.sending_is_unknown(newest)
+def _asks_for(newest: Request, command: Command) -> bool:
+    """Tell whether a resource declares what the guard commands."""
+    declares = newest.kind != "Delete" and newest.spec.reasserts
+    return (declares and newest.wanted is TARGET[command.step]) or limits.sending_is_unknown(newest)
 
 
 def _is_at_work(request: Request, command: Command) -> bool:
