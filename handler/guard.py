@@ -8,22 +8,23 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacks-event-driv
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from handler import log
 from handler.keep import Keeper
 from handler.metrics import embedded
-from transfer_server_state.aws.client import Aws, Patient, RefusedError
+from transfer_server_state.aws.client import Aws, Patient
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server, states
 from transfer_server_state.clock import Clock
 from transfer_server_state.machine import MOVING, State
-from transfer_server_state.outcome import Outcome
 from transfer_server_state.progress import READ_LAG_S
 from transfer_server_state.row import Row
 
+# To say what could not be done, and for what is tried again about one server.
+_LEFT_MS = 60_000
 _SERVER_ID = re.compile(r"s-[0-9a-f]{17}")
 
 
@@ -51,7 +52,11 @@ class Guard:
             counts = {"Reasserted": keeper.reasserted}
         else:
             # First the rows: one that is still so when its server was listed was so meanwhile.
-            self._look_at(keeper, list(registry.rows()), states(self._aws))
+            unreadable: list[str] = []
+            rows = list(registry.rows(unreadable))
+            for server_id in unreadable:
+                keeper.note(server_id, "its row in the registry is not understood")
+            self._look_at(keeper, rows, states(self._aws), context)
             counts = {
                 "Drifted": keeper.drifted,
                 "RestorationsOwed": keeper.owed,
@@ -64,8 +69,15 @@ class Guard:
                 f"{keeper.failures[0]}"
             )
 
-    def _look_at(self, keeper: Keeper, rows: Iterable[Row], found: Mapping[str, State]) -> None:
-        for row in rows:
+    def _look_at(
+        self, keeper: Keeper, rows: list[Row], found: Mapping[str, State], context: Any
+    ) -> None:
+        for number, row in enumerate(rows):
+            if context.get_remaining_time_in_millis() < _LEFT_MS:
+                keeper.note(
+                    row.server_id, f"no time was left, nor for {len(rows) - number - 1} more"
+                )
+                return
             keeper.look_after(row, found.get(row.server_id), at_once=False)
 
     def _look_at_one(self, keeper: Keeper, row: Row, *, at_once: bool) -> None:
@@ -79,12 +91,8 @@ class Guard:
         keeper.look_after(row, actual, at_once=at_once)
 
     def _observe(self, server_id: str) -> State | None:
-        try:
-            return Server(self._aws, server_id).observe()
-        except RefusedError as error:
-            if error.outcome is Outcome.GONE:
-                return None
-            raise
+        server = Server(self._aws, server_id)
+        return server.observe() if server.is_there() else None
 
 
 def _server_of(event: Mapping[str, Any]) -> str:

@@ -51,37 +51,53 @@ class Keeper:
                 self._settle(row)
             elif how in _DRIFTED:
                 self._see_to(row, actual, at_once=at_once)
+            elif how is Standing.FAILED and row.found and not row.held:
+                self._inherit(row)
         except ConflictError:
             # A request came: it knows better.
             return
         except (UnavailableError, RefusedError) as error:
-            self._note(row, error)
+            self.note(row.server_id, str(error))
 
     def _settle(self, row: Row) -> None:
         if row.drift or row.restoring:
             self._tell(Finding.AS_DECLARED, row, row.target)
             self._registry.write(row.buried() if row.restoring else replace(row, drift=None))
 
+    def _inherit(self, row: Row) -> None:
+        """Owe what a creation found that failed, and that CloudFormation does not know any more."""
+        if not self._stacks.has(row.owner, row.server_id):
+            self._registry.write(replace(row, restoring=row.found))
+
     def _see_to(self, row: Row, actual: State | None, *, at_once: bool) -> None:
+        acts = row.reasserts or row.restoring is not None
+        if row.drift and row.drift.told and row.drift.request == row.request and not acts:
+            return
         if self._registry.read(row.server_id).version != row.version:
             raise ConflictError
+        server = Server(self._aws, row.server_id)
+        if actual is None and server.is_there():
+            # It is newer than the list.
+            return
         drift = Drift(row.request, self._now(), actual)
         if row.drift:
             drift = row.drift.seen(row.request, actual)
-        has_owner = bool(row.restoring) or self._stacks.has(row.owner, row.server_id)
+        if at_once:
+            # AWS's own update is a reason to try again.
+            drift = replace(drift, commands=0)
+        has_owner = bool(row.restoring) or self._stacks.lists(row.owner, row.server_id)
         finding = drift.finding(has_owner=has_owner)
-        if finding != drift.told:
-            self._tell(finding, replace(row, drift=drift), actual)
+        if finding != drift.told and self._tell(finding, replace(row, drift=drift), actual):
             drift = replace(drift, told=finding)
         seen = replace(row, drift=drift)
-        if (row.reasserts or row.restoring) and drift.is_due(at_once=at_once):
-            self._bring_back(seen, drift)
+        due = at_once or drift.is_due(self._now(), row.progress.commanded_at_s)
+        if acts and due and actual and finding is Finding.DRIFTED:
+            self._bring_back(seen, drift, server)
         elif seen != row:
             self._registry.write(seen)
 
-    def _bring_back(self, row: Row, drift: Drift) -> None:
+    def _bring_back(self, row: Row, drift: Drift, server: Server) -> None:
         """Write the command down, then give it, as a request does: see progress.py."""
-        server = Server(self._aws, row.server_id)
         progress = row.progress.for_the_next_request().seen(server.observe(), self._now())
         step = progress.step(row.target, self._now(), doubted_until_s=0)
         if step not in COMMANDS:
@@ -91,9 +107,9 @@ class Keeper:
         written = self._registry.write(replace(row, progress=intended, drift=drift.commanded()))
         try:
             self._command(server, step, written)
-        except UnavailableError as error:
-            if not error.maybe_done:
-                # It surely did nothing, so it does not count.
+        except (UnavailableError, RefusedError) as error:
+            if error.did_nothing:
+                # So it does not count.
                 self._registry.write(replace(written, progress=row.progress, drift=drift))
             raise
         self.reasserted += 1
@@ -104,8 +120,11 @@ class Keeper:
             raise UnavailableError(f"{step}: the registry took too long")
         server.command(step)
 
-    def _tell(self, finding: Finding, row: Row, actual: State | None) -> None:
-        """Tell a finding in the log, and on the bus when a drift begins or ends."""
+    def _tell(self, finding: Finding, row: Row, actual: State | None) -> bool:
+        """Tell a finding in the log, and on the bus when a drift begins or ends; tell if it could.
+
+        What there is to do has to be done, even if the bus does not take it.
+        """
         since_s = row.drift.since_s if row.drift else self._now()
         told = {
             "finding": finding,
@@ -124,9 +143,11 @@ class Keeper:
             try:
                 bus.put(self._aws, "Server As Declared" if ends else "Server Drifted", told)
             except (UnavailableError, RefusedError) as error:
-                # Told in the log it is, and what there is to do has to be done.
-                self._note(row, error)
+                self.note(row.server_id, str(error))
+                return False
+        return True
 
-    def _note(self, row: Row, error: Exception) -> None:
-        self.failures.append(f"{row.server_id}: {error}")
-        self._log({"server": row.server_id, "problem": str(error)})
+    def note(self, server_id: str, problem: str) -> None:
+        """Take note of what could not be done."""
+        self.failures.append(f"{server_id}: {problem}")
+        self._log({"server": server_id, "problem": problem})

@@ -142,7 +142,69 @@ def test_what_is_shown_can_be_narrowed(
     assert servers("--server", other) == {other}
     assert servers("--owner", "demo") == {account.server_id}
     assert servers("--owner", "other/State") == {other}
-    assert servers("--owner", "other/Else") == set()
+    assert servers("--server", f"arn:aws:transfer:eu-west-1:1:server/{other}") == {other}
+
+
+@pytest.mark.parametrize("narrowed", [["--owner", "other/Else"], ["--server", "s-1"]])
+def test_what_nobody_declares_is_no_success(
+    account: Account, capsys: pytest.CaptureFixture[str], narrowed: list[str]
+) -> None:
+    """It may be mistyped."""
+    declared(account)
+    assert run(account, "drift", *narrowed) == 1
+    assert f"nothing is declared of {narrowed[1]}" in capsys.readouterr().err
+
+
+def test_a_command_line_that_is_wrong_is_an_error_and_no_drift(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(account, "drift", "--sever", "s-1")
+    assert ended.value.code == 1
+    assert "unrecognized arguments: --sever" in capsys.readouterr().err
+
+
+def test_a_deployment_that_ends_meanwhile_is_no_drift(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = declared(account)
+    update = lambda: account.send("Update", **resource | {"DesiredState": "ONLINE"})  # noqa: E731
+    account.border.after("Scan", update)
+    status, (only,) = shown(account, capsys)
+    assert (status, only["standing"]) == (0, "at work")
+
+
+def test_a_row_that_is_not_understood_is_named_beside_the_others(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared(account)
+    bad = {"ServerId": {"S": "s-bad"}, "Version": {"N": "1"}, "Desired": {"S": "ASLEEP"}}
+    account.dynamodb.put_item(TableName=TABLE, Item=bad)
+    assert run(account, "drift") == 1
+    out, err = capsys.readouterr()
+    assert account.server_id in out
+    assert err.endswith("not understood: s-bad\n")
+
+
+def test_why_the_guard_leaves_a_drift_is_shown(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared(account, OnDrift="REASSERT")
+    account.stack.resources.clear()
+    start(account)
+    account.guard()
+    capsys.readouterr()
+    assert run(account, "drift") == 2
+    assert " drifted, ownerless " in capsys.readouterr().out
+
+
+def test_a_declaration_that_a_request_is_at_work_on_is_not_released(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.border.after("StopServer", kill)
+    account.die(account.request("Create", DesiredState="OFFLINE"))
+    assert run(account, "release", account.server_id, "--yes") == 1
+    assert "a request is at work on it" in capsys.readouterr().err
 
 
 def test_where_nothing_is_declared_it_says_so(

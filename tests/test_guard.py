@@ -7,7 +7,7 @@ import pytest
 
 from handler.guard import GuardError
 from local.emulator import State
-from tests.fakes.account import STACK, Account, kill
+from tests.fakes.account import STACK, TABLE, Account, kill
 from tests.fakes.errors import client_error
 from tests.test_contracts import actions
 from transfer_server_state import __version__
@@ -65,8 +65,8 @@ def test_every_line_of_the_guard_s_log_names_version_and_invocation(
     start(account)
     caplog.clear()
     passes(account, 2)
-    denied = client_error("AccessDeniedException", 400, "DescribeStacks")
-    account.border.broken["DescribeStacks"] = denied
+    denied = client_error("AccessDeniedException", 400, "DescribeStackResource")
+    account.border.broken["DescribeStackResource"] = denied
     start(account)
     with pytest.raises(GuardError):
         account.guard()
@@ -193,7 +193,9 @@ def test_an_event_of_a_person_s_command_is_looked_at_and_not_fought_at_once(
     }
     account.guard(event)
     assert account.bus.told == ["Server Drifted"]
+    account.guard(event)
     assert account.commands == ["StopServer", "StartServer"]
+    account.clock.sleep(MINUTES)
     account.guard(event)
     assert account.commands[-1] == "StopServer"
 
@@ -206,6 +208,105 @@ def test_a_server_that_is_on_its_way_is_left_alone(account: Account, state: Stat
     passes(account, 4)
     assert account.commands == ["StopServer"]
     assert account.bus.events == []
+
+
+def test_every_update_of_the_server_is_a_reason_to_try_again(account: Account) -> None:
+    """Also where no scheduled pass sees it as declared in between."""
+    declared(account)
+    for _ in range(6):
+        start(account)
+        account.guard(updated(account))
+        assert account.commands[-1] == "StopServer"
+        account.clock.sleep(60)
+
+
+def test_two_passes_at_once_are_no_two_passes(account: Account) -> None:
+    """A duplicate delivery, or Lambda's next try a minute later."""
+    declared(account)
+    start(account)
+    account.guard()
+    account.guard()
+    account.clock.sleep(60)
+    account.guard()
+    assert account.commands == ["StopServer", "StartServer"]
+
+
+def test_a_denied_command_does_not_count(account: Account) -> None:
+    """It works once the permission is mended."""
+    declared(account)
+    start(account)
+    denied = client_error("AccessDeniedException", 400, "StopServer")
+    account.border.broken["StopServer"] = denied
+    account.guard()
+    for _ in range(5):
+        account.clock.sleep(MINUTES)
+        with pytest.raises(GuardError, match="AccessDenied"):
+            account.guard()
+    account.border.broken.clear()
+    account.guard()
+    assert account.commands[-1] == "StopServer"
+
+
+def test_a_throttled_command_is_not_given_again_before_the_row_was_looked_at(
+    account: Account,
+) -> None:
+    resource = declared(account)
+    start(account)
+    account.guard()
+    account.clock.sleep(MINUTES)
+    throttled = client_error("ThrottlingException", 400, "StopServer")
+    account.border.before("StopServer", throttled)
+    with pytest.raises(GuardError):
+        account.guard()
+    account.become("DELETE_IN_PROGRESS")
+    assert account.send("Delete", **resource)["Status"] == "SUCCESS"
+    passes(account, 3)
+    assert account.commands == ["StopServer", "StartServer"]
+
+
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"])
+def test_a_resource_that_is_gone_is_not_enforced_while_its_stack_is_at_work(
+    account: Account, caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    declared(account)
+    account.stack.resources.clear()
+    account.become(status)
+    start(account)
+    caplog.clear()
+    passes(account, 4)
+    assert findings(caplog) == ["ownerless"]
+    assert account.commands == ["StopServer", "StartServer"]
+
+
+def test_a_server_that_is_newer_than_the_list_is_no_drift(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared(account)
+    nobody = {"Servers": list[Any]()}
+    monkeypatch.setattr(account.transfer, "list_servers", lambda **_: nobody, raising=False)
+    account.guard()
+    assert account.row.drift is None
+    assert account.bus.events == []
+
+
+def test_one_row_that_is_not_understood_stops_no_other(account: Account) -> None:
+    declared(account)
+    start(account)
+    bad = {"ServerId": {"S": "s-bad"}, "Version": {"N": "1"}, "Desired": {"S": "ASLEEP"}}
+    account.dynamodb.put_item(TableName=TABLE, Item=bad)
+    for _ in range(2):
+        with pytest.raises(GuardError, match="s-bad: its row in the registry is not understood"):
+            account.guard()
+        account.clock.sleep(MINUTES)
+    assert account.commands[-1] == "StopServer"
+
+
+def test_a_pass_that_has_no_time_left_says_for_how_many(account: Account) -> None:
+    declared(account)
+    start(account)
+    account.border.after("ListServers", lambda: account.clock.sleep(250))
+    with pytest.raises(GuardError, match="no time was left, nor for 0 more"):
+        account.guard()
 
 
 def test_three_commands_that_fail_in_a_row_are_enough(
@@ -317,6 +418,19 @@ def test_a_restoration_that_came_about_by_itself_is_told(account: Account) -> No
     start(account)
     passes(account, 1)
     assert account.bus.told == ["Server As Declared"]
+    assert account.row.released
+
+
+def test_a_creation_that_died_and_whose_deletion_was_lost_is_undone(account: Account) -> None:
+    account.border.after("StopServer", kill)
+    account.die(account.request("Create", DesiredState="OFFLINE"))
+    account.become("ROLLBACK_COMPLETE")
+    passes(account, 3)
+    assert account.commands == ["StopServer"]
+    account.clock.sleep(3_600)
+    passes(account, 4)
+    assert account.commands == ["StopServer", "StartServer"]
+    assert account.state is State.ONLINE
     assert account.row.released
 
 
@@ -451,7 +565,7 @@ def test_a_command_that_would_leave_late_is_left_to_the_next_pass(account: Accou
 def test_a_call_that_fails_for_a_moment_is_made_again(account: Account) -> None:
     declared(account)
     start(account)
-    for call in ("Scan", "ListServers", "DescribeStacks", "PutEvents", "PutItem", "StopServer"):
+    for call in ("Scan", "ListServers", "DescribeStackResource", "PutEvents", "PutItem"):
         throttled = client_error("ThrottlingException", 400, call)
         account.border.before(call, throttled, throttled)
     passes(account, 2)
@@ -499,12 +613,15 @@ def test_one_server_s_failure_stops_no_other_s_restoration_and_fails_the_pass(
 def test_a_bus_that_does_not_take_it_keeps_nothing_from_being_done(account: Account) -> None:
     declared(account)
     start(account)
-    account.bus.refuses = 10
-    with pytest.raises(GuardError, match="the bus did not take the event"):
-        account.guard()
-    account.clock.sleep(MINUTES)
-    account.guard()
+    account.bus.refuses = 2
+    for _ in range(2):
+        with pytest.raises(GuardError, match="the bus did not take the event"):
+            account.guard()
+        account.clock.sleep(MINUTES)
     assert account.commands[-1] == "StopServer"
+    start(account)
+    account.guard()
+    assert account.bus.told == ["Server Drifted"]
 
 
 def test_a_registry_that_cannot_be_read_is_told(account: Account) -> None:
@@ -545,6 +662,12 @@ def test_its_role_permits_exactly_what_it_calls(account: Account) -> None:
     given = f"{account.server_id}:from-ONLINE"
     account.emulator.set(start_failures=1)
     calls = list(account.border.calls)
+    account.become("CREATE_COMPLETE")
+    account.border.before("StopServer", kill)
+    other = account.new_server()
+    account.die(account.request("Create", ServerId=other, LogicalResourceId="Lost", **resource))
+    account.clock.sleep(4_000)
+    account.become("DELETE_IN_PROGRESS")
     account.send("Delete", **resource, PhysicalResourceId=given)
     account.border.calls.clear()
     passes(account, 2)

@@ -189,12 +189,23 @@ def test_all_rows_are_read_page_by_page(registry: Registry) -> None:
         registry.write(Row(f"s-{number:017x}", answer={"reason": "x" * 60_000}))
         for number in range(40)
     ]
-    assert sorted(registry.rows(), key=lambda row: row.server_id) == rows
+    assert sorted(registry.rows([]), key=lambda row: row.server_id) == rows
 
 
 def test_a_drift_comes_back_as_it_was_written(registry: Registry) -> None:
     """Also of a server that is gone, and where another version wrote more."""
     for actual in (State.ONLINE, None):
-        drift = Drift("1", 1_000.5, actual, passes=2, commands=3, told="drifted")
+        drift = Drift("1", 1_000.5, actual, commands=3, told="drifted")
         written = registry.write(Row(f"s-{actual}", reasserts=True, drift=drift))
         assert registry.read(written.server_id) == written
+
+
+def test_what_is_no_row_of_ours_is_noted_and_stops_no_other(
+    registry: Registry, table: DynamoDB
+) -> None:
+    written = registry.write(Row(SERVER))
+    bad = {"ServerId": {"S": "s-bad"}, "Version": {"N": "1"}, "Desired": {"S": "ASLEEP"}}
+    table.put_item(TableName="registry", Item=bad)
+    unreadable: list[str] = []
+    assert list(registry.rows(unreadable)) == [written]
+    assert unreadable == ["s-bad"]

@@ -127,8 +127,17 @@ def test_the_states_of_all_servers_are_read_page_by_page() -> None:
     assert pages.asked == [{}, {"NextToken": "1"}, {"NextToken": "2"}]
 
 
-@pytest.mark.parametrize("listed", [{"ServerId": "s-1"}, {"ServerId": "s-1", "State": "DREAMING"}])
-def test_a_list_that_is_not_understood_is_no_answer(listed: dict[str, str]) -> None:
-    clients = {"transfer": Pages(listed)}
+def test_a_server_in_an_unknown_state_is_left_out_of_the_list() -> None:
+    pages = Pages(
+        {"ServerId": "s-1", "State": "DREAMING"},
+        {"ServerId": "s-2"},
+        {"ServerId": "s-3", "State": "OFFLINE"},
+    )
+    clients = {"transfer": pages}
+    assert states(Aws(clients.__getitem__)) == {"s-3": State.OFFLINE}
+
+
+def test_a_list_that_is_not_understood_is_no_answer() -> None:
+    clients = {"transfer": Pages({"State": "ONLINE"})}
     with pytest.raises(UnavailableError, match="ListServers: an answer that is not understood"):
         states(Aws(clients.__getitem__))

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from transfer_server_state.aws.client import Aws, Patient, RefusedError, UnavailableError
 from transfer_server_state.aws.registry import ConflictError, Registry
 from transfer_server_state.aws.server import states
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
+from transfer_server_state.drift import Finding
 from transfer_server_state.machine import State
 from transfer_server_state.row import Row
 from transfer_server_state.standing import Standing, standing
@@ -43,6 +44,12 @@ class Shown:
         failed = self.standing is Standing.FAILED and self.actual is not self.row.desired
         return failed or self.standing in {Standing.DRIFTED, Standing.GONE}
 
+    @property
+    def told(self) -> str:
+        """Return why the guard leaves it so, if it does."""
+        told = self.row.drift.told if self.row.drift else ""
+        return told if told in {Finding.OWNERLESS, Finding.HOPELESS} else ""
+
     def fields(self) -> dict[str, Any]:
         """Return what --json prints of it."""
         row = self.row
@@ -52,6 +59,7 @@ class Shown:
             "actual": self.actual,
             "standing": self.standing,
             "since": _time(row.drift.since_s) if row.drift else None,
+            "told": self.told or None,
             "onDrift": "REASSERT" if row.reasserts else "REPORT",
             "restorationOwed": row.restoring,
             "stack": row.owner.stack_id,
@@ -66,7 +74,7 @@ class Shown:
             row.server_id,
             f"{row.target}{owed}",
             self.actual or "-",
-            self.standing,
+            f"{self.standing}, {self.told}" if self.told else self.standing,
             _time(row.drift.since_s) if row.drift else "-",
             "REASSERT" if row.reasserts else "REPORT",
             row.owner.name,
@@ -88,7 +96,7 @@ def main(
         registry = Registry(patient, asked.registry or _table(patient, asked.stack))
         if asked.command == "release":
             ask = ask or (input if sys.stdin.isatty() else None)
-            return _release(asked, registry, Stacks(patient), ask)
+            return _release(asked, registry, Stacks(patient), clock.now(), ask)
         return _drift(asked, registry, patient, clock)
     except ConflictError:
         print("error: a request came meanwhile; look again", file=sys.stderr)
@@ -97,8 +105,16 @@ def main(
     return ERROR
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose errors end with the status of an error: 2 is drift."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and how it is used."""
+        self.exit(ERROR, f"{self.format_usage()}error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="transfer-server-state",
         description="What Custom::TransferServerState declares in this account and region. "
         "Credentials and region are those of the AWS CLI.",
@@ -114,7 +130,8 @@ def _parser() -> argparse.ArgumentParser:
         "drift",
         help="show every declared server beside its real state",
         description="Exit status: 0 all as declared, 2 drift, 1 error. It needs "
-        "cloudformation:DescribeStackResource, dynamodb:Scan and transfer:ListServers.",
+        "cloudformation:DescribeStackResource, dynamodb:GetItem, dynamodb:Scan, "
+        "transfer:ListServers, and kms:Decrypt where the table has a key of yours.",
     )
     drift.add_argument("--json", action="store_true", help="for programs")
     drift.add_argument("--server", help="this server only")
@@ -144,12 +161,16 @@ def _table(aws: Aws, stack: str) -> str:
 
 
 def _drift(asked: argparse.Namespace, registry: Registry, aws: Aws, clock: Clock) -> int:
-    rows = [row for row in registry.rows() if not row.is_free and _is_asked_for(row, asked)]
+    unreadable: list[str] = []
+    rows = [
+        row for row in registry.rows(unreadable) if not row.is_free and _is_asked_for(row, asked)
+    ]
+    if not rows and (asked.server or asked.owner):
+        raise UsageError(f"nothing is declared of {asked.server or asked.owner}")
     found = states(aws)
     shown = [
-        Shown(row, actual, standing(row, actual, clock.now()))
+        _shown(row, found.get(row.server_id), registry, clock)
         for row in sorted(rows, key=lambda row: (row.owner.name, row.server_id))
-        for actual in [found.get(row.server_id)]
     ]
     if asked.json:
         print(json.dumps([each.fields() for each in shown], indent=2))
@@ -157,25 +178,40 @@ def _drift(asked: argparse.Namespace, registry: Registry, aws: Aws, clock: Clock
         print(_as_table([[name.upper() for name in _COLUMNS], *(each.cells() for each in shown)]))
     else:
         print("Nothing is declared.")
+    if unreadable:
+        raise UsageError(f"rows of the registry that are not understood: {', '.join(unreadable)}")
     return DRIFT if any(each.is_drift for each in shown) else AS_DECLARED
+
+
+def _shown(row: Row, actual: State | None, registry: Registry, clock: Clock) -> Shown:
+    shown = Shown(row, actual, standing(row, actual, clock.now()))
+    if shown.is_drift and registry.read(row.server_id).version != row.version:
+        # A request, or the guard, wrote meanwhile: row and state are of different times.
+        return Shown(row, actual, Standing.AT_WORK)
+    return shown
 
 
 def _is_asked_for(row: Row, asked: argparse.Namespace) -> bool:
     stack = row.owner.name.partition("/")[0]
-    return asked.server in {None, row.server_id} and asked.owner in {None, row.owner.name, stack}
+    server = asked.server and asked.server.rpartition("/")[2]
+    return server in {None, row.server_id} and asked.owner in {None, row.owner.name, stack}
 
 
 def _release(
     asked: argparse.Namespace,
     registry: Registry,
     stacks: Stacks,
+    now_s: float,
     ask: Callable[[str], str] | None,
 ) -> int:
     row = registry.read(asked.server)
     if row.is_free:
         raise UsageError(f"{asked.server} is declared by nobody; `drift` lists what is")
-    told = f"{row.server_id}, declared {row.target} by {row.owner.name}"
-    if stacks.has(row.owner, row.server_id):
+    owed = ", which owes it that after a deletion" if row.restoring else ""
+    told = f"{row.server_id}, declared {row.target} by {row.owner.name}{owed}"
+    if row.is_at_work(now_s):
+        raise UsageError(f"{told}: a request is at work on it")
+    if stacks.lists(row.owner, row.server_id):
         raise UsageError(f"{told}, which is there still: delete that resource instead")
     if not asked.yes:
         if ask is None:

@@ -10,8 +10,9 @@ from transfer_server_state.machine import State
 
 # A command that led nowhere so often in a row will not help.
 MOST_COMMANDS = 3
-# Seen in one pass only, an update of AWS's own may be under way.
-_ENOUGH_PASSES = 2
+# Seen for less, and so in one pass only, an update of AWS's own may be under way; and so long a
+# command has to show what comes of it. Schedules are at least two minutes apart.
+ENOUGH_S = 90
 
 
 class Finding(StrEnum):
@@ -29,22 +30,20 @@ class Drift:
     """Since when a server is not as declared, as far as the guard knows.
 
     `request` is whose declaration that is; `actual` is None where there is no such server.
-    `passes` counts those that saw it, up to what is enough; `commands` those that were given;
-    `told` is the last finding that was.
+    `commands` counts those that were given; `told` is the last finding that was.
     """
 
     request: str
     since_s: float
     actual: State | None
-    passes: int = 1
     commands: int = 0
     told: str = ""
 
     def seen(self, request: str, actual: State | None) -> "Drift":
         """Return it after a further pass; what was declared anew starts anew."""
         if request != self.request:
-            return Drift(request, self.since_s, actual, told=Finding.DRIFTED)
-        return replace(self, actual=actual, passes=min(self.passes + 1, _ENOUGH_PASSES))
+            return Drift(request, self.since_s, actual, told=self.told and Finding.DRIFTED)
+        return replace(self, actual=actual)
 
     def finding(self, *, has_owner: bool) -> Finding:
         """Return what there is to tell."""
@@ -52,10 +51,9 @@ class Drift:
             return Finding.OWNERLESS
         return Finding.HOPELESS if self.commands >= MOST_COMMANDS else Finding.DRIFTED
 
-    def is_due(self, *, at_once: bool) -> bool:
-        """Tell whether it is time to give a command, if that is asked for."""
-        worth_it = self.actual is not None and self.told == Finding.DRIFTED
-        return worth_it and (at_once or self.passes >= _ENOUGH_PASSES)
+    def is_due(self, now_s: float, commanded_at_s: float) -> bool:
+        """Tell whether it lasts, and so does what came of the last command."""
+        return now_s - max(self.since_s, commanded_at_s) >= ENOUGH_S
 
     def commanded(self) -> "Drift":
         """Return it with one more command given."""

@@ -58,16 +58,18 @@ class Row:
         """Return the state that is owed or declared; a row that a request has claimed has one."""
         return cast("State", self.restoring or self.desired)
 
+    def is_at_work(self, now_s: float) -> bool:
+        """Tell whether its request has still to answer, and time to do so."""
+        return self.answer is None and now_s <= self.sent_at + LONGEST_TIMEOUT_S
+
     def is_settled(self, now_s: float) -> bool:
         """Tell whether no request is at work on it, and what it declares or owes stands.
 
         What an Update declared in vain does not: its rollback or a person decides.
         """
-        if self.is_free:
+        if self.is_free or self.is_at_work(now_s):
             return False
-        if self.restoring:
-            return self.answer is not None or now_s > self.sent_at + LONGEST_TIMEOUT_S
-        return self.answer is not None and self.answer.get("status") == "SUCCESS"
+        return self.restoring is not None or (self.answer or {}).get("status") == "SUCCESS"
 
     def supersedes(self, request: Request) -> bool:
         """Tell whether a request that is not the row's comes too late for it.

@@ -14,7 +14,7 @@ class Standing(StrEnum):
 
     AS_DECLARED = "as declared"
     AT_WORK = "at work"
-    # Its last update failed; what that declared does not stand, whatever the server does.
+    # Its last request failed, or never answered; what that declared does not stand.
     FAILED = "failed"
     MOVING = "moving"
     DRIFTED = "drifted"
@@ -24,7 +24,7 @@ class Standing(StrEnum):
 def standing(row: Row, actual: State | None, now_s: float) -> Standing:
     """Tell how a declared server stands that is `actual` now, None where there is no such one."""
     if not row.is_settled(now_s):
-        return Standing.AT_WORK if row.answer is None else Standing.FAILED
+        return Standing.AT_WORK if row.is_at_work(now_s) else Standing.FAILED
     if actual is None:
         return Standing.GONE
     if actual is row.target:

@@ -16,6 +16,7 @@ from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
 from transfer_server_state.clock import Clock
+from transfer_server_state.machine import COMMANDS
 from transfer_server_state.outcome import Outcome
 from transfer_server_state.words import printable
 
@@ -56,6 +57,11 @@ class UnavailableError(Exception):
         self.maybe_done = maybe_done
         self.throttled = throttled
 
+    @property
+    def did_nothing(self) -> bool:
+        """Tell whether the call surely had no effect, and another may."""
+        return not self.maybe_done
+
 
 class RefusedError(Exception):
     """AWS said no; the text says to what and why, `code` is AWS's word for it."""
@@ -64,6 +70,11 @@ class RefusedError(Exception):
         super().__init__(text)
         self.code = code
         self.outcome = outcome
+
+    @property
+    def did_nothing(self) -> bool:
+        """Tell whether another call may have an effect, once what forbids it is mended."""
+        return self.outcome is not Outcome.REFUSED
 
 
 class _Loader(Loader):
@@ -113,7 +124,10 @@ class Aws:
 
 
 class Patient(Aws):
-    """AWS for who has no loop of its own: what surely did nothing is tried again twice."""
+    """AWS for who has no loop of its own: what surely did nothing is tried again twice.
+
+    But for commands: they leave soon after they were written down, or not at all.
+    """
 
     def __init__(self, aws: Aws, clock: Clock) -> None:
         self._aws = aws
@@ -125,7 +139,7 @@ class Patient(Aws):
             try:
                 return self._aws.call(service, operation, **arguments)
             except UnavailableError as error:
-                if error.maybe_done:
+                if error.maybe_done or operation in COMMANDS:
                     raise
                 self._clock.sleep(pause_s)
         return self._aws.call(service, operation, **arguments)

@@ -42,12 +42,16 @@ class Registry:
         item = self._call("GetItem", Key=key, ConsistentRead=True).get("Item")
         return _row(item) if item else Row(server_id)
 
-    def rows(self) -> Iterator[Row]:
-        """Return all rows, page by page."""
+    def rows(self, unreadable: list[str]) -> Iterator[Row]:
+        """Return all rows, page by page; of what is no row of ours, note the server."""
         start: dict[str, Any] | None = {}
         while start is not None:
             page = self._call("Scan", ConsistentRead=True, **start)
-            yield from map(_row, page["Items"])
+            for item in page["Items"]:
+                try:
+                    yield _row(item)
+                except (KeyError, TypeError, ValueError):
+                    unreadable.append(item["ServerId"]["S"])
             last = page.get("LastEvaluatedKey")
             start = {"ExclusiveStartKey": last} if last else None
 

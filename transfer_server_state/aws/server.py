@@ -9,10 +9,13 @@ from transfer_server_state.machine import State, Step
 from transfer_server_state.outcome import Outcome
 from transfer_server_state.words import printable
 
+_STATES = frozenset(State)
+
 
 def states(aws: Aws) -> dict[str, State]:
-    """Return the state of every server, by its id, of which a page holds a thousand.
+    """Return the state of every server, by its id; a page holds a thousand.
 
+    A server in a state that is not known here is left out.
     https://docs.aws.amazon.com/transfer/latest/APIReference/API_ListServers.html
     """
     found: dict[str, State] = {}
@@ -20,7 +23,8 @@ def states(aws: Aws) -> dict[str, State]:
     while token is not None:
         page = aws.call("transfer", "ListServers", MaxResults=1000, **token)
         with _understood("ListServers"):
-            found |= {listed["ServerId"]: State(listed["State"]) for listed in page["Servers"]}
+            listed = {each["ServerId"]: each.get("State") for each in page["Servers"]}
+        found |= {name: State(state) for name, state in listed.items() if state in _STATES}
         token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
     return found
 
@@ -52,6 +56,16 @@ class Server:
         with _understood("DescribeServer"):
             self.arn = answer["Server"]["Arn"]
             return State(answer["Server"]["State"])
+
+    def is_there(self) -> bool:
+        """Tell whether there is such a server."""
+        try:
+            self.observe()
+        except RefusedError as error:
+            if error.outcome is Outcome.GONE:
+                return False
+            raise
+        return True
 
     def command(self, step: Step) -> None:
         """Give one of the two commands; AWS answers nothing to either."""

@@ -49,6 +49,10 @@ class Stacks:
         stacks = self._find("DescribeStacks", StackName=owner.stack_id).get("Stacks", [])
         if any(stack["StackStatus"] not in _AT_REST for stack in stacks):
             return True
+        return self.lists(owner, server_id)
+
+    def lists(self, owner: Owner, server_id: str) -> bool:
+        """Tell whether CloudFormation knows an owner to have a server."""
         arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}
         resource = self._find("DescribeStackResource", **arguments)
         detail = resource.get("StackResourceDetail", {})
