@@ -29,9 +29,11 @@ from handler.guard import handler
 def peak_mib():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) / 1024
 before_mib, began_s = peak_mib(), time.monotonic()
-for _ in range(2):
+for number in range(2):
     took_s = time.monotonic()
-    handler({"source": "aws.events", "detail": {}}, SimpleNamespace(aws_request_id="1"))
+    handler({"source": "aws.events", "detail": {}}, SimpleNamespace(
+        aws_request_id=str(number), get_remaining_time_in_millis=lambda: 300_000
+    ))
     took_s = time.monotonic() - took_s
 print(json.dumps({"took_s": took_s, "grown_mib": peak_mib() - before_mib}))
 """
@@ -58,7 +60,7 @@ def measure() -> Pass:
             registry.write(
                 Row(
                     server_id,
-                    Owner(_STACK, f"State{number}"),
+                    Owner(_STACK, server_id),
                     machine.State.OFFLINE,
                     request="1",
                     answer={"status": "SUCCESS"},

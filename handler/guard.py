@@ -43,7 +43,9 @@ class Guard:
         """Handle an event of EventBridge's. Raises GuardError, so that Lambda tries again."""
         logging.getLogger("handler").setLevel(logging.INFO)
         registry = Registry(self._aws, os.environ["REGISTRY_TABLE"])
-        keeper = Keeper(self._aws, registry, self._clock, partial(log.tell, context))
+        # Of what Lambda or EventBridge repeats, both ids are the same.
+        this_pass = str(event.get("id") or context.aws_request_id)
+        keeper = Keeper(self._aws, registry, self._clock, this_pass, partial(log.tell, context))
         named = _server_of(event)
         if named:
             # AWS has ended its own update when it sends this.

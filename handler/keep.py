@@ -25,15 +25,21 @@ _DRIFTED = {Standing.DRIFTED, Standing.GONE}
 
 
 class Keeper:
-    """Looks after declared servers, one by one, and counts what it found."""
+    """Looks after declared servers in one pass, one by one, and counts what it found."""
 
     def __init__(
-        self, aws: Aws, registry: Registry, clock: Clock, log: Callable[[dict[str, Any]], None]
+        self,
+        aws: Aws,
+        registry: Registry,
+        clock: Clock,
+        this_pass: str,
+        log: Callable[[dict[str, Any]], None],
     ) -> None:
         self._aws = aws
         self._registry = registry
         self._stacks = Stacks(aws)
         self._now = clock.now
+        self._this_pass = this_pass
         self._log = log
         self.drifted = self.owed = self.reasserted = 0
         self.failures: list[str] = []
@@ -79,9 +85,9 @@ class Keeper:
         if actual is None and server.is_there():
             # It is newer than the list.
             return
-        drift = Drift(row.request, self._now(), actual)
+        drift = Drift(row.request, self._now(), actual, self._this_pass)
         if row.drift:
-            drift = row.drift.seen(row.request, actual)
+            drift = row.drift.seen(row.request, actual, self._this_pass)
         if at_once:
             # AWS's own update is a reason to try again.
             drift = replace(drift, commands=0)
@@ -90,7 +96,7 @@ class Keeper:
         if finding != drift.told and self._tell(finding, replace(row, drift=drift), actual):
             drift = replace(drift, told=finding)
         seen = replace(row, drift=drift)
-        due = at_once or drift.is_due(self._now(), row.progress.commanded_at_s)
+        due = drift.is_due(self._this_pass, at_once=at_once)
         if acts and due and actual and finding is Finding.DRIFTED:
             self._bring_back(seen, drift, server)
         elif seen != row:
@@ -104,7 +110,9 @@ class Keeper:
             self._registry.write(row)
             return
         intended = progress.intended(step, self._now())
-        written = self._registry.write(replace(row, progress=intended, drift=drift.commanded()))
+        written = self._registry.write(
+            replace(row, progress=intended, drift=drift.commanded(self._this_pass))
+        )
         try:
             self._command(server, step, written)
         except (UnavailableError, RefusedError) as error:

@@ -70,7 +70,7 @@ def guard(engine: Engine, server_id: str = "") -> None:
     }
     engine.client("lambda").invoke(
         FunctionName=deployed(engine, "Guard"),
-        Payload=json.dumps(updated if server_id else scheduled),
+        Payload=json.dumps({"id": uuid.uuid4().hex, **(updated if server_id else scheduled)}),
     )
 
 

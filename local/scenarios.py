@@ -343,6 +343,7 @@ SCENARIOS = (
         "A person starts that server behind the stack's back",
         "The guard sees it in two passes, and stops it again: OnDrift is REASSERT.",
         _stops_again_what_a_person_started,
+        pictured=True,
     ),
     Scenario(
         "A deletion should bring back what it found, and the start fails",

@@ -195,7 +195,7 @@ def test_all_rows_are_read_page_by_page(registry: Registry) -> None:
 def test_a_drift_comes_back_as_it_was_written(registry: Registry) -> None:
     """Also of a server that is gone, and where another version wrote more."""
     for actual in (State.ONLINE, None):
-        drift = Drift("1", 1_000.5, actual, commands=3, told="drifted")
+        drift = Drift("1", 1_000.5, actual, "p1", "p2", commands=3, told="drifted")
         written = registry.write(Row(f"s-{actual}", reasserts=True, drift=drift))
         assert registry.read(written.server_id) == written
 

@@ -10,9 +10,6 @@ from transfer_server_state.machine import State
 
 # A command that led nowhere so often in a row will not help.
 MOST_COMMANDS = 3
-# Seen for less, and so in one pass only, an update of AWS's own may be under way; and so long a
-# command has to show what comes of it. Schedules are at least two minutes apart.
-ENOUGH_S = 90
 
 
 class Finding(StrEnum):
@@ -30,19 +27,23 @@ class Drift:
     """Since when a server is not as declared, as far as the guard knows.
 
     `request` is whose declaration that is; `actual` is None where there is no such server.
-    `commands` counts those that were given; `told` is the last finding that was.
+    `first_pass` is the one that saw it, `last_pass` the one that gave the last of its `commands`,
+    each by an id that its repetitions have, too; `told` is the last finding that was.
     """
 
     request: str
     since_s: float
     actual: State | None
+    first_pass: str
+    last_pass: str = ""
     commands: int = 0
     told: str = ""
 
-    def seen(self, request: str, actual: State | None) -> "Drift":
+    def seen(self, request: str, actual: State | None, this_pass: str) -> "Drift":
         """Return it after a further pass; what was declared anew starts anew."""
         if request != self.request:
-            return Drift(request, self.since_s, actual, told=self.told and Finding.DRIFTED)
+            told = self.told and Finding.DRIFTED
+            return Drift(request, self.since_s, actual, this_pass, told=told)
         return replace(self, actual=actual)
 
     def finding(self, *, has_owner: bool) -> Finding:
@@ -51,10 +52,11 @@ class Drift:
             return Finding.OWNERLESS
         return Finding.HOPELESS if self.commands >= MOST_COMMANDS else Finding.DRIFTED
 
-    def is_due(self, now_s: float, commanded_at_s: float) -> bool:
-        """Tell whether it lasts, and so does what came of the last command."""
-        return now_s - max(self.since_s, commanded_at_s) >= ENOUGH_S
+    def is_due(self, this_pass: str, *, at_once: bool) -> bool:
+        """Tell whether a pass may give a command: at once, or as the second that sees it."""
+        seen_before = at_once or this_pass != self.first_pass
+        return seen_before and this_pass != self.last_pass
 
-    def commanded(self) -> "Drift":
+    def commanded(self, this_pass: str) -> "Drift":
         """Return it with one more command given."""
-        return replace(self, commands=self.commands + 1)
+        return replace(self, commands=self.commands + 1, last_pass=this_pass)

@@ -171,9 +171,10 @@ class Account:
         return self.settle(self.request(request_type, **fields))
 
     def guard(self, event: dict[str, Any] | None = None) -> None:
-        """Let the guard pass, on its schedule unless it is for an event."""
+        """Let the guard pass, on its schedule unless it is for an event; each has its id."""
+        event = {"id": next(self._ids), **(event or SCHEDULED)}
         context = Context(self.clock, self.clock.now() + 300)
-        Guard(aws=self.aws, clock=self.clock).handle(event or SCHEDULED, context)
+        Guard(aws=self.aws, clock=self.clock).handle(event, context)
 
     @property
     def row(self) -> Row:

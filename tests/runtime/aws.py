@@ -51,6 +51,14 @@ def _form(body: bytes) -> dict[str, list[str]]:
 
 
 def _cloudformation(asked: dict[str, str]) -> Reply:
+    if asked.get("Action") == "DescribeStackResource":
+        # Whoever is named after a server has it.
+        detail = (
+            f"<PhysicalResourceId>{asked['LogicalResourceId']}:from-ONLINE</PhysicalResourceId>"
+        )
+        detail = f"<StackResourceDetail>{detail}</StackResourceDetail>"
+        result = f"<DescribeStackResourceResult>{detail}</DescribeStackResourceResult>"
+        return _xml(200, f"<DescribeStackResourceResponse>{result}</DescribeStackResourceResponse>")
     if asked.get("Action") != "DescribeStacks":
         error = "<Error><Code>ValidationError</Code><Message>does not exist</Message></Error>"
         return _xml(400, f"<ErrorResponse>{error}</ErrorResponse>")

@@ -6,7 +6,6 @@ is over; where nothing is due for long, it skips.
 
 import logging
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from handler.guard import Guard
@@ -41,6 +40,16 @@ class Pass:
 
     def __str__(self) -> str:
         return f"guard p{self.number}"
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What Lambda passes along with an event."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
 
 
 class Schedule:
@@ -84,7 +93,7 @@ class Schedule:
             new_guard: Callable[..., Guard] = Guard
             guard = new_guard(aws=Aws(client=world.clients.__getitem__), clock=world.clock)
             try:
-                guard.handle(event, SimpleNamespace(aws_request_id=str(this)))
+                guard.handle(event | {"id": str(this)}, _Context(str(this)))
                 this.ending = "returned"
             except Exception as raised:
                 logging.getLogger().exception("[ERROR]")
