@@ -72,12 +72,13 @@ class Keeper:
 
     def _inherit(self, row: Row) -> None:
         """Owe what a creation found that failed, and that CloudFormation does not know any more."""
-        if not self._stacks.has(row.owner, row.server_id):
+        if not self._stacks.knows(row.owner):
             self._registry.write(replace(row, restoring=row.found))
 
     def _see_to(self, row: Row, actual: State | None, *, at_once: bool) -> None:
         acts = row.reasserts or row.restoring is not None
-        if row.drift and row.drift.told and row.drift.request == row.request and not acts:
+        known = row.drift and row.drift.told and row.drift.request == row.request
+        if known and not acts:
             return
         if self._registry.read(row.server_id).version != row.version:
             raise ConflictError
@@ -85,12 +86,7 @@ class Keeper:
         if actual is None and server.is_there():
             # It is newer than the list.
             return
-        drift = Drift(row.request, self._now(), actual, self._this_pass)
-        if row.drift:
-            drift = row.drift.seen(row.request, actual, self._this_pass)
-        if at_once:
-            # AWS's own update is a reason to try again.
-            drift = replace(drift, commands=0)
+        drift = self._drift(row, actual, at_once=at_once)
         has_owner = bool(row.restoring) or self._stacks.lists(row.owner, row.server_id)
         finding = drift.finding(has_owner=has_owner)
         if finding != drift.told and self._tell(finding, replace(row, drift=drift), actual):
@@ -101,6 +97,14 @@ class Keeper:
             self._bring_back(seen, drift, server)
         elif seen != row:
             self._registry.write(seen)
+
+    def _drift(self, row: Row, actual: State | None, *, at_once: bool) -> Drift:
+        """Return what is known of it after this pass."""
+        if row.drift is None:
+            return Drift(row.request, self._now(), actual, self._this_pass)
+        drift = row.drift.seen(row.request, actual, self._this_pass)
+        # AWS's own update is a reason to try again.
+        return replace(drift, commands=0) if at_once else drift
 
     def _bring_back(self, row: Row, drift: Drift, server: Server) -> None:
         """Write the command down, then give it, as a request does: see progress.py."""

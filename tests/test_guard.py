@@ -7,7 +7,7 @@ import pytest
 
 from handler.guard import GuardError
 from local.emulator import State
-from tests.fakes.account import SCHEDULED, STACK, TABLE, Account, kill
+from tests.fakes.account import MADE_UP, SCHEDULED, STACK, TABLE, Account, kill
 from tests.fakes.errors import client_error
 from tests.test_contracts import actions
 from transfer_server_state import __version__
@@ -438,6 +438,18 @@ def test_a_creation_that_died_and_whose_deletion_was_lost_is_undone(account: Acc
     assert account.row.released
 
 
+def test_a_creation_that_failed_and_was_kept_is_left_to_who_kept_it(account: Account) -> None:
+    """With rollback disabled, the resource is there still."""
+    account.emulator.set(stop_failures=1)
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "FAILED"
+    account.stack.resources["State"] = MADE_UP
+    account.become("CREATE_FAILED")
+    account.clock.sleep(4_000)
+    passes(account, 4)
+    assert account.commands == ["StopServer"]
+    assert account.row.restoring is None
+
+
 # What it does not touch
 
 
@@ -467,6 +479,7 @@ def test_who_creates_and_fails_is_not_enforced(account: Account) -> None:
     account.emulator.set(stop_failures=1)
     answer = account.send("Create", DesiredState="OFFLINE", OnDrift="REASSERT")
     assert answer["Status"] == "FAILED"
+    account.stack.resources["State"] = str(answer["PhysicalResourceId"])
     passes(account, 4)
     assert account.commands == ["StopServer"]
 

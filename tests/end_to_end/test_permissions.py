@@ -179,7 +179,6 @@ GUARD_NEEDS_WHEN = {
     "transfer:DescribeServer": drifted,
     "transfer:StopServer": drifted,
     "transfer:StartServer": drifted_back,
-    "cloudformation:DescribeStacks": drifted,
     "cloudformation:DescribeStackResource": drifted,
     "events:PutEvents": drifted,
 }

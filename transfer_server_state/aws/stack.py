@@ -53,12 +53,12 @@ class Stacks:
 
     def lists(self, owner: Owner, server_id: str) -> bool:
         """Tell whether CloudFormation knows an owner to have a server."""
-        arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}
-        resource = self._find("DescribeStackResource", **arguments)
-        detail = resource.get("StackResourceDetail", {})
-        listed = Identity.parse(detail.get("PhysicalResourceId"))
-        deleted = detail.get("ResourceStatus") in {"DELETE_COMPLETE", "DELETE_SKIPPED"}
-        return listed is not None and listed.server_id == server_id and not deleted
+        listed = Identity.parse(self._resource(owner).get("PhysicalResourceId"))
+        return listed is not None and listed.server_id == server_id
+
+    def knows(self, owner: Owner) -> bool:
+        """Tell whether CloudFormation has the owner's resource, whatever became of it."""
+        return bool(self._resource(owner))
 
     def belong_together(self, one: Owner, other: Owner) -> bool:
         """Tell whether two owners are of one stack, or of stacks nested in one root."""
@@ -86,6 +86,14 @@ class Stacks:
             if not page.get("NextToken"):
                 return
             arguments["NextToken"] = page["NextToken"]
+
+    def _resource(self, owner: Owner) -> dict[str, Any]:
+        """Return the owner's resource, nothing of one that was deleted."""
+        arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}
+        found = self._find("DescribeStackResource", **arguments)
+        detail: dict[str, Any] = found.get("StackResourceDetail", {})
+        gone = detail.get("ResourceStatus") in {"DELETE_COMPLETE", "DELETE_SKIPPED"}
+        return {} if gone else detail
 
     def _root(self, stack_id: str) -> str:
         return str(self._describe(stack_id).get("RootId", stack_id))
