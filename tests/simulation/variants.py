@@ -122,13 +122,6 @@ VARIANTS = {
     "logs its event": Variant(9, _LogsItsEvent),
     "doubts no look": Variant(10, replaced=((declaration, "moves", lambda *_: False),)),
     "the guard sleeps": Variant(11, replaced=((Drift, "is_due", lambda *_, **__: False),)),
-    "the guard fights deployments": Variant(
-        12,
-        replaced=(
-            (Row, "is_settled", lambda row, _: not row.is_free),
-            (Drift, "is_due", lambda *_, **__: True),
-        ),
-    ),
     "the guard obeys who is gone": Variant(
         12, replaced=((keep, "Stacks", _KnowsEverybody), (Row, "buried", lambda row: row))
     ),
