@@ -68,7 +68,7 @@ class Keeper:
     def _settle(self, row: Row) -> None:
         if row.drift or row.restoring:
             self._tell(Finding.AS_DECLARED, row, row.target)
-            self._registry.write(row.buried() if row.restoring else replace(row, drift=None))
+            self._registry.write(row.completed() if row.restoring else replace(row, drift=None))
 
     def _inherit(self, row: Row) -> None:
         """Owe what a creation found that failed, and that CloudFormation does not know any more."""

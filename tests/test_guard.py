@@ -438,6 +438,20 @@ def test_a_creation_that_died_and_whose_deletion_was_lost_is_undone(account: Acc
     assert account.row.released
 
 
+def test_a_creation_that_comes_again_after_it_was_undone_does_nothing(account: Account) -> None:
+    """Its URL has no date, so nobody can tell how late it is."""
+    event = account.request("Create", DesiredState="OFFLINE")
+    event["ResponseURL"] = "https://response.example.com/undated"
+    account.border.after("StopServer", kill)
+    account.die(event)
+    account.become("ROLLBACK_COMPLETE")
+    account.clock.sleep(4_000)
+    passes(account, 4)
+    assert (account.state, account.row.released) == (State.ONLINE, True)
+    assert "A newer request" in account.settle(event)["Reason"]
+    assert account.state is State.ONLINE
+
+
 def test_a_creation_that_failed_and_was_kept_is_left_to_who_kept_it(account: Account) -> None:
     """With rollback disabled, the resource is there still."""
     account.emulator.set(stop_failures=1)

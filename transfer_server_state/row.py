@@ -141,3 +141,10 @@ class Row:
             released=True,
             expires_at=int(self.sent_at) + _TOMBSTONE_S,
         )
+
+    def completed(self) -> Self:
+        """Return it as a tombstone; a request that never answered never claims it again."""
+        gone = self.buried()
+        if gone.answer:
+            return gone
+        return replace(gone, request="", past=(*gone.past, gone.request)[-_PAST:])

@@ -566,6 +566,8 @@ def guard_yields(world: World) -> Iterator[str]:
             }.values()
             releasing = (r for r in sent if r.kind == "Delete" or r.spec.server is not server)
             owed = any(not (r.succeeded and r.over_s <= command.at_s) for r in releasing)
+            # What somebody commanded who never had it, and is not known any more, is owed, too.
+            owed |= any(not r.succeeded and _commanded(r, server) for r in sent)
             if not owed and not any(_asks_for(r, command) for r in newest):
                 yield f"{this} gives {command.step} to {server}, for which nobody asks"
             for request in sent:
