@@ -168,8 +168,8 @@ def test_a_deployment_that_ends_meanwhile_is_no_drift(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     resource = declared(account)
-    update = lambda: account.send("Update", **resource | {"DesiredState": "ONLINE"})  # noqa: E731
-    account.border.after("Scan", update)
+    declared_online = resource | {"DesiredState": "ONLINE"}
+    account.border.after("Scan", lambda: account.send("Update", **declared_online))
     status, (only,) = shown(account, capsys)
     assert (status, only["standing"]) == (0, "at work")
 
