@@ -17,7 +17,8 @@ from local.engine import ROOT
 from local.scenarios import TEMPLATE
 from local.up import differences
 
-GIVE_UP_S = 30.0
+# Far more than it takes on a busy machine: it only keeps a test from waiting for ever.
+GIVE_UP_S = 240.0
 
 
 def three_free_ports() -> int:
