@@ -28,7 +28,7 @@ def main() -> None:
     except artefact.NotBuiltError as error:
         sys.exit(str(error))
     arguments = sam_deploy(template, stack, values, asks=sys.stdin.isatty())
-    os.execv(options.sam, [options.sam, *arguments])  # noqa: S606
+    os.execv(options.sam, [options.sam, *arguments])  # noqa: S606 - the SAM CLI that make installed
 
 
 def fitting(environment: Mapping[str, str]) -> dict[str, str]:
