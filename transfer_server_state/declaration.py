@@ -120,6 +120,17 @@ def moves(before: object, after: object) -> bool:
     return bool(old) and any(old.get(name) != new.get(name) for name in _MOVING)
 
 
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what an update changes, by name, and with the values that cannot be secret."""
+    names = [n for n in _PROPERTIES if before.get(n) != after.get(n)]
+    return [
+        f"{name} {before.get(name, '(none)')} -> {after.get(name, '(none)')}"
+        if name in _QUOTED
+        else name
+        for name in names
+    ]
+
+
 def _violation(error: ValidationError) -> str:
     name, value = str(error.path[0]), error.instance
     if name not in _PROPERTIES:
