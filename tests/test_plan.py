@@ -13,7 +13,6 @@ from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
-from transfer_server_state.declaration import Home
 from transfer_server_state.plan import (
     KNOWN_AFTER_APPLY,
     Action,
@@ -37,7 +36,6 @@ def present(account: Account) -> Present:
         row=Registry(account.aws, TABLE).read,
         stacks=Stacks(account.aws),
         raises=(RefusedError, UnavailableError),
-        home=Home.of(STACK),
         now_s=account.clock.now(),
     )
 
@@ -297,7 +295,7 @@ def test_an_update_of_the_server_itself_is_told_as_the_restart_that_it_is(
     update = ServerUpdate(Owner(STACK, "Server"), account.server_id)
     (restart,) = planned(account, updates=(update,))
     assert (restart.resource, restart.action, restart.actual) == (
-        *("demo/Server", Action.STARTED_BY_AWS, State.OFFLINE),
+        *("demo/Server", Action.STARTED_BY_AWS, machine.State.OFFLINE),
     )
     assert then in restart.reason
     account.state = State.ONLINE
@@ -313,7 +311,7 @@ def test_a_restart_that_the_same_deployment_undoes_is_told_with_what_undoes_it(
     update = ServerUpdate(Owner(STACK, "Server"), account.server_id)
     restart, stop = planned(account, change, updates=(update,))
     assert "this deployment then declares it OFFLINE" in restart.reason
-    assert (stop.action, stop.actual) == (Action.STOP, State.ONLINE)
+    assert (stop.action, stop.actual) == (Action.STOP, machine.State.ONLINE)
 
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_planned(account: Account) -> None:

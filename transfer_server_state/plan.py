@@ -100,7 +100,6 @@ class Present:
     row: Callable[[str], Row]
     stacks: claim.Stacks
     raises: tuple[type[Exception], ...]
-    home: Home
     now_s: float
 
 
@@ -273,7 +272,7 @@ class _Forecast:
             "ResponseURL": "",
             "RequestId": "",
         }
-        return Request.parse(event, self._present.home, self._present.now_s)
+        return Request.parse(event, Home.of(change.owner.stack_id), self._present.now_s)
 
     def _stays(self, change: Change) -> bool:
         """Tell whether the resource keeps its server, as far as that is known."""

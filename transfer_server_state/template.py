@@ -26,6 +26,7 @@ SERVER = "AWS::Transfer::Server"
 _STACKS = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
 # AWS replaces a server of which these change; every other change updates it.
 _REPLACING = ("Domain", "IdentityProviderType")
+_TOO_DEEP = "it is nested too deeply"
 _NO_VALUE = object()
 # What a function raises whose arguments are not as they should be, or not known.
 _UNRESOLVED = (AttributeError, LookupError, TypeError, ValueError)
@@ -61,7 +62,9 @@ def parse(text: str) -> dict[str, Any]:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
             raise TemplateError("it has YAML aliases, which CloudFormation does not support")
         template = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, with short forms
-    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise TemplateError(_TOO_DEEP) from error
+    except (yaml.YAMLError, TypeError, ValueError) as error:
         raise TemplateError(" ".join(str(error).split())[:200]) from error
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise TemplateError("it has no Resources")
@@ -90,9 +93,9 @@ def changes(before: Stack, after: Stack) -> Deployment:
         old = _Resolver(before).resources()
         new = _Resolver(after, replaced=_replaced(old, _Resolver(after).resources())).resources()
     except RecursionError as error:
-        raise TemplateError("it is nested too deeply") from error
+        raise TemplateError(_TOO_DEEP) from error
     read = Deployment()
-    for name in [*new, *(old.keys() - new.keys())]:
+    for name in [*new, *(name for name in old if name not in new)]:
         was, becomes = old.get(name), new.get(name)
         owner, physical_id = Owner(after.stack_id, name), after.physical_ids.get(name, "")
         if was == becomes:
@@ -112,29 +115,21 @@ def unfollowed(template: Mapping[str, Any]) -> list[str]:
     return [
         str(name)
         for name, resource in template["Resources"].items()
-        if str(name).startswith("Fn::ForEach::")
-        or _mapping(resource).get("Type")
-        in {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
+        if str(name).startswith("Fn::ForEach::") or str(_mapping(resource).get("Type")) in _STACKS
     ]
 
 
 _Resources = dict[str, dict[str, Any]]
 
 
-def _of(resource: Mapping[str, Any], name: str) -> Any:
-    return resource["Properties"].get(name)
-
-
 def _replaced(old: _Resources, new: _Resources) -> set[str]:
     """Return the servers that an update replaces by others."""
-    return {
-        name
-        for name in old.keys() & new.keys()
-        if old[name]["Type"] == SERVER
-        and any(
-            old[name]["Properties"].get(p) != new[name]["Properties"].get(p) for p in _REPLACING
-        )
-    }
+    both = [name for name in old if name in new and old[name]["Type"] == SERVER]
+    return {name for name in both if _fixed(old[name]) != _fixed(new[name])}
+
+
+def _fixed(server: Mapping[str, Any]) -> list[Any]:
+    return [server["Properties"].get(name) for name in _REPLACING]
 
 
 class _Resolver:

@@ -96,8 +96,9 @@ def _add_plan(commands: Any) -> None:
         help="show what a change set or a template would do to servers",
         description="Exit status: 0 nothing would happen, 2 something would, 1 it would fail, or "
         "could not be told. It needs cloudformation:DescribeStackResource, dynamodb:GetItem, "
-        "transfer:DescribeServer; for change sets cloudformation:DescribeChangeSet, for stacks "
-        "cloudformation:DescribeStacks, GetTemplate and ListStackResources.",
+        "transfer:DescribeServer, cloudformation:DescribeStacks; for a change set "
+        "cloudformation:DescribeChangeSet; and where it tells no values, or for a template, "
+        "cloudformation:GetTemplate and cloudformation:ListStackResources.",
     )
     parser.set_defaults(run=plan.run)
     what = parser.add_mutually_exclusive_group(required=True)

@@ -76,7 +76,6 @@ def _present(means: Means) -> Present:
         row=row,
         stacks=Stacks(means.aws),
         raises=(RefusedError, UnavailableError, UsageError),
-        home=means.home,
         now_s=means.clock.now(),
     )
 
