@@ -133,6 +133,27 @@ class Planned:
         """Tell whether the deployment would fail, or nobody could tell."""
         return self.action is Action.REFUSED or self.is_problem
 
+    @property
+    def what(self) -> str:
+        """Return what would happen, in a few words."""
+        done = f": {self.command}" if self.action is Action.RESTORE else ""
+        return f"{'replace, ' if self.replaces else ''}{self.action}{done}"
+
+    @property
+    def line(self) -> str:
+        """Return who would do what to which server."""
+        seen = (self.actual, self.desired)
+        states = " -> ".join(str(each or "?") for each in seen)
+        return f"{self.resource}: {self.server_id or '?'}: {states}: {self.what}"
+
+    @property
+    def told(self) -> str:
+        """Return why, what users would notice, and how long it took last time, in sentences."""
+        reason = f"{self.reason[:1].upper()}{self.reason[1:].rstrip('.')}."
+        replaces = f"It replaces {self.replaces}." if self.replaces else ""
+        took = f"It took {self.last_s:.0f} s last time." if self.last_s else ""
+        return " ".join(filter(None, [reason, replaces, self.notice, took]))
+
 
 def plan(asked: Deployment, present: Present) -> list[Planned]:
     """Return what a deployment would do, in CloudFormation's order: what is left comes last."""
@@ -142,6 +163,13 @@ def plan(asked: Deployment, present: Present) -> list[Planned]:
         *_each(asked.changes, forecast.declare, present.raises),
         *_each(asked.changes, forecast.release, present.raises),
     ]
+
+
+def summary(planned: list[Planned]) -> str:
+    """Return in a sentence how much of what would happen."""
+    counts = {action: sum(each.action is action for each in planned) for action in Action}
+    told = ", ".join(f"{count} {action}" for action, count in counts.items() if count)
+    return f"Plan: {told}." if told else "Plan: nothing happens to any server."
 
 
 _Asked = TypeVar("_Asked", Change, ServerUpdate)
@@ -270,7 +298,7 @@ class _Forecast:
             "ResourceProperties": properties,
             "OldResourceProperties": change.before,
             "ResponseURL": "",
-            "RequestId": "",
+            "RequestId": str(change.owner),
         }
         return Request.parse(event, Home.of(change.owner.stack_id), self._present.now_s)
 
@@ -334,5 +362,5 @@ def _cause(change: Change, row: Row, request: Request) -> str:
     if not row.is_free and row.owner != request.owner:
         return f"taken over from {row.owner.name}"
     if change.before is None:
-        return "declared for the first time"
+        return "declared for the first time" if row.is_free else "declared anew"
     return f"changed: {', '.join(declaration.changes(change.before, change.after or {}))}"

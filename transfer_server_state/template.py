@@ -98,7 +98,7 @@ def changes(before: Stack, after: Stack) -> Deployment:
     for name in [*new, *(name for name in old if name not in new)]:
         was, becomes = old.get(name), new.get(name)
         owner, physical_id = Owner(after.stack_id, name), after.physical_ids.get(name, "")
-        if was == becomes:
+        if was == becomes and not (after.parameters is None and _is_open(was)):
             continue
         if (was or becomes or {})["Type"] != SERVER:
             retained = becomes is None and (was or {})["DeletionPolicy"] == "Retain"
@@ -119,17 +119,33 @@ def unfollowed(template: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def declares_any(template: Mapping[str, Any]) -> bool:
+    """Tell whether a template has a declaration of ours."""
+    resources = [_mapping(each) for each in template["Resources"].values()]
+    return any(
+        declares(each.get("Type"), _mapping(each.get("Properties")).get("ServiceToken"))
+        for each in resources
+    )
+
+
+def replaces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Tell whether AWS replaces a server by another when its properties become these."""
+    return any(before.get(name) != after.get(name) for name in _REPLACING)
+
+
 _Resources = dict[str, dict[str, Any]]
 
 
+def _is_open(resource: Mapping[str, Any] | None) -> bool:
+    """Tell whether a declaration may change by parameters whose values nobody knows."""
+    properties = (resource or {})["Properties"]
+    return any(is_unknown(properties.get(name)) for name in ("ServerId", "DesiredState"))
+
+
 def _replaced(old: _Resources, new: _Resources) -> set[str]:
-    """Return the servers that an update replaces by others."""
+    """Return the servers that an update replaces."""
     both = [name for name in old if name in new and old[name]["Type"] == SERVER]
-    return {name for name in both if _fixed(old[name]) != _fixed(new[name])}
-
-
-def _fixed(server: Mapping[str, Any]) -> list[Any]:
-    return [server["Properties"].get(name) for name in _REPLACING]
+    return {n for n in both if replaces(old[n]["Properties"], new[n]["Properties"])}
 
 
 class _Resolver:

@@ -46,7 +46,7 @@ class ChangeSets:
             raise ChangeSetError(f"change set {name} is {status}{reason and f': {reason}'}")
         changes = [change["ResourceChange"] for change in described["Changes"]]
         told = all(each.keys() & set(_CONTEXTS) for each in changes if _is_of_interest(each))
-        read = _by_values(described["StackId"], changes) if told else self._by_templates(described)
+        read = by_values(described["StackId"], changes) if told else self._by_templates(described)
         nested = [each.get("ChangeSetId") for each in changes if each["ResourceType"] == _NESTED]
         for each in map(self.read, filter(None, nested)):
             read = Deployment(read.changes + each.changes, read.updates + each.updates)
@@ -63,17 +63,19 @@ class ChangeSets:
         stack_id = described["StackId"]
         if described["StackStatus"] == "REVIEW_IN_PROGRESS":
             return Stack(stack_id)
-        pages = self._pages("ListStackResources", StackName=stack_id)
-        return Stack(
-            stack_id,
-            self._template(StackName=stack_id),
-            _parameters(described),
-            {
-                each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
-                for page in pages
-                for each in page["StackResourceSummaries"]
-            },
-        )
+        ids = self.physical_ids(stack_id)
+        return Stack(stack_id, self._template(StackName=stack_id), _parameters(described), ids)
+
+    def physical_ids(self, stack_id: str) -> dict[str, str]:
+        """Return those of a stack's resources, by their logical ones; none if there is no stack."""
+        try:
+            pages = list(self._pages("ListStackResources", StackName=stack_id))
+        except RefusedError as error:
+            if "does not exist" in str(error):
+                return {}
+            raise
+        listed = [each for page in pages for each in page["StackResourceSummaries"]]
+        return {each["LogicalResourceId"]: each.get("PhysicalResourceId", "") for each in listed}
 
     def _by_templates(self, described: Mapping[str, Any]) -> Deployment:
         stack_id = described["StackId"]
@@ -115,7 +117,8 @@ def _parameters(described: Mapping[str, Any]) -> dict[str, str]:
     return {p["ParameterKey"]: p["ParameterValue"] for p in described.get("Parameters", [])}
 
 
-def _by_values(stack_id: str, changes: list[dict[str, Any]]) -> Deployment:
+def by_values(stack_id: str, changes: list[dict[str, Any]]) -> Deployment:
+    """Return what changes, each as DescribeChangeSet has it, do by their values."""
     read = Deployment()
     kept = {
         each["LogicalResourceId"]
@@ -128,7 +131,7 @@ def _by_values(stack_id: str, changes: list[dict[str, Any]]) -> Deployment:
         is_sent = each["Action"] != "Modify" or _SENT & set(each.get("Scope", _SENT))
         if each["ResourceType"] == SERVER:
             if is_sent and each["LogicalResourceId"] in kept:
-                server_id = each["PhysicalResourceId"].rpartition("/")[2]
+                server_id = each.get("PhysicalResourceId", "").rpartition("/")[2]
                 read.updates.append(ServerUpdate(owner, server_id))
         elif is_sent and (change := _change(owner, each, kept)):
             read.changes.append(change)
@@ -137,7 +140,7 @@ def _by_values(stack_id: str, changes: list[dict[str, Any]]) -> Deployment:
 
 def _change(owner: Owner, described: Mapping[str, Any], kept: Set[str]) -> Change | None:
     """Return a change of a resource of ours, with what is known of its values; else None."""
-    before, after = (_properties(described.get(name)) for name in _CONTEXTS)
+    before, after = (properties(described.get(name)) for name in _CONTEXTS)
     token = (after or before or {}).get("ServiceToken")
     if not declares(described["ResourceType"], token):
         return None
@@ -150,7 +153,8 @@ def _change(owner: Owner, described: Mapping[str, Any], kept: Set[str]) -> Chang
     return Change(owner, before, after, described.get("PhysicalResourceId", ""), retained=retained)
 
 
-def _properties(context: str | None) -> dict[str, Any] | None:
+def properties(context: str | None) -> dict[str, Any] | None:
+    """Return the properties of which a context tells, None where there is none."""
     return dict(json.loads(context).get("Properties", {})) if context else None
 
 

@@ -14,7 +14,7 @@ from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.cli.shared import ERROR, NOTHING, SOMETHING, Means, UsageError, as_table
 from transfer_server_state.declaration import Home
-from transfer_server_state.plan import Action, Deployment, Planned, Present
+from transfer_server_state.plan import Deployment, Planned, Present
 from transfer_server_state.row import Row
 from transfer_server_state.template import Stack, TemplateError
 
@@ -93,29 +93,22 @@ def _as_json(planned: list[Planned]) -> str:
 
 
 def _as_table(planned: list[Planned]) -> str:
-    if not planned:
-        return _summary(planned)
-    table = as_table(_COLUMNS, [_cells(each) for each in planned])
-    told = [f"{each.resource}: {_sentences(each)}" for each in planned]
-    return "\n".join([table, "", *told, "", _summary(planned)])
+    table = [as_table(_COLUMNS, [_cells(each) for each in planned]), ""] if planned else []
+    told = [f"{each.resource}: {each.told}" for each in planned]
+    return "\n".join([*table, *told, plan.summary(planned)])
 
 
 def _as_text(planned: list[Planned]) -> str:
-    told = [
-        f"{resource}: {server}: {now} -> {declared}: {what}\n  {_sentences(each)}"
-        for each in planned
-        for resource, server, now, declared, what in [_cells(each)]
-    ]
-    return "\n".join([*told, _summary(planned)])
+    return "\n".join([*(f"{each.line}\n  {each.told}" for each in planned), plan.summary(planned)])
 
 
 def _as_markdown(planned: list[Planned]) -> str:
     """Return a comment for a pull request: what AWS and templates say is quoted as text."""
-    rows = [[*_cells(each), _sentences(each)] for each in planned]
+    rows = [[*_cells(each), each.told] for each in planned]
     head = [*_COLUMNS, "why, and what users notice"]
     lines = [head, ["---"] * len(head), *([_escaped(cell) for cell in row] for row in rows)]
     table = [f"| {' | '.join(line)} |" for line in lines] if planned else []
-    return "\n".join([*table, "", f"**{_summary(planned)}**"])
+    return "\n".join([*table, "", f"**{plan.summary(planned)}**"])
 
 
 def _escaped(cell: str) -> str:
@@ -123,31 +116,5 @@ def _escaped(cell: str) -> str:
 
 
 def _cells(planned: Planned) -> list[str]:
-    what = str(planned.action)
-    if planned.replaces:
-        what = f"replace, {what}"
-    if planned.action is Action.RESTORE:
-        what = f"{what}: {planned.command}"
-    return [
-        planned.resource,
-        planned.server_id or "?",
-        planned.actual or "?",
-        planned.desired or "?",
-        what,
-    ]
-
-
-def _sentences(planned: Planned) -> str:
-    replaces = f"It replaces {planned.replaces}." if planned.replaces else ""
-    took = f"It took {planned.last_s:.0f} s last time." if planned.last_s else ""
-    reason = f"{planned.reason[:1].upper()}{planned.reason[1:]}".rstrip(".")
-    return " ".join(filter(None, [f"{reason}.", replaces, planned.notice, took]))
-
-
-def _summary(planned: list[Planned]) -> str:
-    counts = [
-        f"{count} {action}"
-        for action in Action
-        if (count := sum(each.action is action for each in planned))
-    ]
-    return f"Plan: {', '.join(counts)}." if counts else "Plan: nothing happens to any server."
+    seen = (planned.server_id, planned.actual, planned.desired)
+    return [planned.resource, *(str(each or "?") for each in seen), planned.what]
