@@ -99,3 +99,15 @@ def test_a_schedule_changes_the_state_and_keeps_every_other_parameter() -> None:
         asked[name] = given.pop("DesiredState")["ParameterValue"]
         assert given == {key: {"UsePreviousValue": True} for key in others}
     assert asked == {"GoOffline": "OFFLINE", "GoOnline": "ONLINE"}
+
+
+def test_a_schedule_s_role_may_update_its_stack_and_have_the_provider_called() -> None:
+    """The engine asks for no permission of the second kind, and so would not miss it."""
+    template = decoded((EXAMPLES / "schedule.yaml").read_text())
+    (policy,) = template["Resources"]["Role"]["Properties"]["Policies"]
+    update, invoke = policy["PolicyDocument"]["Statement"]
+    assert update["Action"] == "cloudformation:UpdateStack"
+    assert update["Resource"]["Fn::Sub"].endswith(":stack/${AWS::StackName}/*")
+    assert invoke["Action"] == "lambda:InvokeFunction"
+    token = template["Resources"]["State"]["Properties"]["ServiceToken"]
+    assert invoke["Resource"] == token

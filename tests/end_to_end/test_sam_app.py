@@ -58,6 +58,6 @@ def test_it_brings_the_provider_and_declares_a_server_offline(
     assert outputs["State"] == "OFFLINE"
     assert engine.control("GET", f"servers/{outputs['ServerId']}")["state"] == "OFFLINE"
     engine.client("lambda").get_function(FunctionName="my-files-provider")
-    # The provider is there for as long as its declaration.
+    # Its declaration goes before the provider does.
     stack.delete()
     assert stack.settled() == "DELETE_COMPLETE"
