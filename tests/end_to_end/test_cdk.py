@@ -13,10 +13,10 @@ from local.cloudformation_stack import Stack
 from local.engine import ROOT, Engine
 
 APP = ROOT / "examples" / "cdk"
-PYTHON = ROOT / ".venv-cdk" / "bin" / "python"
+VENV = ROOT / ".venv-cdk"
 
 pytestmark = [
-    pytest.mark.skipif(not PYTHON.exists(), reason="the CDK is not installed: make cdk"),
+    pytest.mark.skipif(not (VENV / ".ready").exists(), reason="the CDK is not installed: make cdk"),
     pytest.mark.skipif(shutil.which("node") is None, reason="the CDK needs Node"),
 ]
 # One process has both: starting the CDK takes most of the time.
@@ -51,7 +51,7 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the app's assembly is, with what the cases came to beside it."""
     folder = tmp_path_factory.mktemp("cdk")
     done = subprocess.run(  # noqa: S603
-        [PYTHON, "-c", CASES],
+        [VENV / "bin" / "python", "-c", CASES],
         cwd=APP,
         env=os.environ | {"CDK_OUTDIR": str(folder / "cdk.out"), "PYTHONPATH": str(ROOT)},
         capture_output=True,
