@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from handler import claim, report
+from handler import report
 from handler.report import Answer
-from transfer_server_state import pacing
+from transfer_server_state import claim, pacing
 from transfer_server_state.aws.client import RefusedError, UnavailableError
 from transfer_server_state.aws.registry import ConflictError, Registry, Unremembered
 from transfer_server_state.aws.server import Server

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from handler.claim import decide
 from tests.fakes.cloudformation import CloudFormation, Stack
 from transfer_server_state.aws.client import Aws
 from transfer_server_state.aws.stack import Stacks
+from transfer_server_state.claim import decide
 from transfer_server_state.identity import Identity
 from transfer_server_state.machine import State
 from transfer_server_state.outcome import Outcome

@@ -34,6 +34,12 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = 50
 
 
+TYPE = "Custom::TransferServerState"
+CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
+# By the name of the provider's function or export: all that a template tells of a token.
+_TOKENS = ("transfer-server-state-provider", "TransferServerState-ServiceToken")
+
+
 class InvalidDeclarationError(ValueError):
     """The properties are not what may be declared; the text names every violation."""
 
@@ -114,10 +120,29 @@ def parse_released(properties: object) -> Declaration:
     )
 
 
+def declares(resource_type: object, service_token: object) -> bool:
+    """Tell whether a resource of a template is such a declaration, under either of its types."""
+    ours = any(name in str(service_token) for name in _TOKENS)
+    return resource_type == TYPE or (
+        resource_type == "AWS::CloudFormation::CustomResource" and ours
+    )
+
+
 def moves(before: object, after: object) -> bool:
     """Tell whether an update is of a kind in which the server may just have been moved."""
     old, new = (each if isinstance(each, Mapping) else {} for each in (before, after))
     return bool(old) and any(old.get(name) != new.get(name) for name in _MOVING)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what an update changes, by name, and with the values that cannot be secret."""
+    names = [n for n in _PROPERTIES if before.get(n) != after.get(n)]
+    return [
+        f"{name} {before.get(name, '(none)')} -> {after.get(name, '(none)')}"
+        if name in _QUOTED
+        else name
+        for name in names
+    ]
 
 
 def _violation(error: ValidationError) -> str:

@@ -1,14 +1,28 @@
 """Who has a server: how a request claims its row in the registry, or why it may not.
 
-It decides on the row as read and on what the stacks tell; it writes nothing and moves no server.
-Why each rule stands is told in docs/registry.md.
+It decides on the row as read and on what the stacks tell, as they are passed in; it writes nothing
+and moves no server. Why each rule stands is told in docs/registry.md.
 """
 
-from transfer_server_state.aws.stack import Stacks
+from typing import Protocol
+
 from transfer_server_state.machine import State
 from transfer_server_state.outcome import Outcome
-from transfer_server_state.request import Request
+from transfer_server_state.request import Owner, Request
 from transfer_server_state.row import Row
+
+
+class Stacks(Protocol):
+    """What is asked of whoever knows the stacks: see aws/stack.py."""
+
+    def rolls_back(self, owner: Owner, declared_at: float = 0) -> bool:
+        """Tell whether its stack undoes what the owner declared."""
+
+    def has(self, owner: Owner, server_id: str) -> bool:
+        """Tell whether an owner has a server, or may."""
+
+    def belong_together(self, one: Owner, other: Owner) -> bool:
+        """Tell whether a server may go from one owner to the other."""
 
 
 def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
