@@ -11,7 +11,7 @@ from typing import Any
 from aws_cdk import Annotations, CustomResource, Duration, Fn, Token
 from constructs import Construct
 
-from transfer_server_state.declaration import Home, InvalidDeclarationError, parse
+from transfer_server_state.declaration import TYPE, Home, InvalidDeclarationError, parse
 
 EXPORT = "TransferServerState-ServiceToken"
 # Stands in for what only the deployment knows.
@@ -75,7 +75,7 @@ class TransferServerState(Construct):
         self._resource = CustomResource(
             self,
             "Resource",
-            resource_type="Custom::TransferServerState",
+            resource_type=TYPE,
             service_token=service_token or Fn.import_value(EXPORT),
             service_timeout=timeout,
             properties=properties,
