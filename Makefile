@@ -100,16 +100,16 @@ export SAM_CLI_TELEMETRY
 
 $(VENV)-sam/.ready-$(SAM_CLI):
 	$(PYTHON) -m venv --clear $(VENV)-sam
-	$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_CLI)
+	$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-compile aws-sam-cli==$(SAM_CLI)
 	@touch $@
 
 sam-example: setup $(VENV)-sam/.ready-$(SAM_CLI) ### build and deploy examples/sam-app here, by the SAM CLI
 	$(BIN)/python -m pytest --quiet tests/end_to_end/test_sam_app.py
 
 $(VENV)-cdk/.ready: examples/cdk/requirements.txt
-	@echo "Once: the CDK is installed into $(VENV)-cdk, 460 MB."
+	@echo "Once: the CDK is installed into $(VENV)-cdk, 270 MB."
 	$(PYTHON) -m venv --clear $(VENV)-cdk
-	$(VENV)-cdk/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(VENV)-cdk/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement $<
 	@touch $@
 
 cdk: setup ### synthesise and deploy examples/cdk here, where Node and the CDK are to be had
