@@ -18,8 +18,9 @@ ROOT = Path(__file__).parent.parent
 PACKED = [
     path for name in ("handler", "transfer_server_state") for path in (ROOT / name).rglob("*.py")
 ]
-# What only the command line calls, with its user's permissions.
+# What the command line calls with its user's permissions, and the hook in part.
 OF_PEOPLE = ROOT / "transfer_server_state/aws/change_set.py"
+OF_THE_HOOK = {"cloudformation:ListStackResources"}
 SERVICES = ("cloudformation", "dynamodb", "events", "lambda", "transfer")
 # What Lambda itself does in the name of the role.
 LAMBDA_S_OWN = {"sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"}
@@ -80,8 +81,8 @@ def actions(*logical_ids: str) -> list[str]:
 
 
 def test_the_roles_permit_exactly_what_the_code_calls() -> None:
-    assert set(actions()) == actions_in_code() | LAMBDA_S_OWN | OF_A_KEY
-    for role in ("Role", "GuardRole"):
+    assert set(actions()) == actions_in_code() | OF_THE_HOOK | LAMBDA_S_OWN | OF_A_KEY
+    for role in ("Role", "GuardRole", "HookRole"):
         assert len(actions(role)) == len(set(actions(role)))
 
 
@@ -101,7 +102,7 @@ def test_only_what_aws_knows_no_resource_for_is_for_everything() -> None:
 
 
 def test_a_function_may_go_on_under_an_alias_or_a_version_too() -> None:
-    (invoke,) = (s for s in statements() if s["Action"] == "lambda:InvokeFunction")
+    (invoke,) = (s for s in statements("Role") if s["Action"] == "lambda:InvokeFunction")
     function, qualified = (resource["Fn::Sub"] for resource in invoke["Resource"])
     assert function.endswith(":function:${NamePrefix}-provider")
     assert qualified == f"{function}:*"
