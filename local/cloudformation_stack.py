@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.2
 
 
 class RefusedError(Exception):

@@ -313,7 +313,8 @@ class Scenario:
     pictured: bool = False
 
 
-SCENARIOS = (
+# Of a server that is there, and of one that its own stack declares: neither needs the other's.
+WITH_A_SERVER = (
     Scenario(
         "A user is added, and puts a file on the server",
         "A server that is ONLINE lets its users in.",
@@ -362,6 +363,8 @@ SCENARIOS = (
         "Nothing blocks that, and the server is left as it is.",
         _deletes_the_stacks,
     ),
+)
+WITH_ITS_OWN = (
     Scenario(
         "One stack declares a server, and that it is OFFLINE",
         "The server is made, and OFFLINE before the stack is complete.",
@@ -386,3 +389,4 @@ SCENARIOS = (
         _completes_a_restoration_that_failed,
     ),
 )
+SCENARIOS = (*WITH_A_SERVER, *WITH_ITS_OWN)

@@ -22,13 +22,15 @@ def account() -> Account:
 # The longest files; of these first what waits more than it computes.
 FIRST = [
     "test_walk.py",
-    "test_deployment.py",
+    "test_permissions.py",
     "test_examples.py",
+    "test_plan.py",
     "test_faults.py",
     "test_simulation.py",
     "test_server_resource.py",
+    "test_deployment.py",
+    "test_walk_with_its_own.py",
     "test_leaves_nothing.py",
-    "test_permissions.py",
 ]
 
 

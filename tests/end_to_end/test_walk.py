@@ -1,10 +1,10 @@
-"""What `make run` shows, asserted in the same order by the same code."""
+"""What `make run` shows of a server that is there, in the same order and by the same code."""
 
 import pytest
 
-from local.scenarios import SCENARIOS, Scenario, World
+from local.scenarios import WITH_A_SERVER, Scenario, World
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
+@pytest.mark.parametrize("scenario", WITH_A_SERVER, ids=lambda scenario: scenario.title)
 def test_the_walk(scenario: Scenario, world: World) -> None:
     scenario.play(world)

@@ -80,11 +80,15 @@ NEXT_STEP, READ, CLAIMED = progress.next_step, registry._row, Row.claimed
 
 @dataclass(frozen=True)
 class Variant:
-    """A provider: what is replaced in which module or class, and the invariant that it breaks."""
+    """A provider: what is replaced in which module or class, and the invariant that it breaks.
+
+    A rare history that showed it once is `looked_at_first`.
+    """
 
     breaks: int
     provider: Callable[..., Provider] = Provider
     replaced: tuple[tuple[Any, str, Any], ...] = ()
+    looked_at_first: int = 0
 
     @contextmanager
     def broken(self) -> Iterator[Callable[..., Provider]]:
@@ -115,17 +119,21 @@ VARIANTS = {
     "writes blindly": Variant(5, replaced=((Registry, "write", _writes_blindly),)),
     "sees no rollback": Variant(6, replaced=((Stacks, "rolls_back", lambda *_: False),)),
     "clings to what is gone": Variant(
-        7, replaced=((report, "_DELETES", report._DELETES - {Outcome.GONE}),)
+        7,
+        replaced=((report, "_DELETES", report._DELETES - {Outcome.GONE}),),
+        looked_at_first=450,
     ),
     "knows no newer request": Variant(8, replaced=((Row, "supersedes", lambda *_: False),)),
     "knows no rival": Variant(8, replaced=((Stacks, "has", lambda *_: False),)),
     "logs its event": Variant(9, _LogsItsEvent),
-    "doubts no look": Variant(10, replaced=((declaration, "moves", lambda *_: False),)),
+    "doubts no look": Variant(
+        10, replaced=((declaration, "moves", lambda *_: False),), looked_at_first=294
+    ),
     "the guard sleeps": Variant(11, replaced=((Drift, "is_due", lambda *_, **__: False),)),
     "the guard obeys who is gone": Variant(
         12, replaced=((keep, "Stacks", _KnowsEverybody), (Row, "buried", lambda row: row))
     ),
     "clears up after its successor": Variant(
-        10, replaced=((Row, "given_up_by", _restores_anothers),)
+        10, replaced=((Row, "given_up_by", _restores_anothers),), looked_at_first=265
     ),
 }
