@@ -1,0 +1,278 @@
+"""Rules for cfn-lint: what is wrong with a declaration, told before anything is deployed.
+
+`cfn-lint -a transfer_server_state.lint`. Needs cfn-lint and nothing beside it: where cfn-lint runs,
+there may be neither jsonschema nor boto3.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from itertools import combinations
+from operator import getitem
+from typing import Any, NamedTuple
+
+# Not their classes by name: cfn-lint takes every rule that it finds here for one of ours.
+from cfnlint import rules
+from cfnlint.jsonschema import CfnTemplateValidator, ValidationError
+
+from transfer_server_state.schema import ATTRIBUTES, PROPERTIES, SCHEMA, missing, near, violation
+
+_TYPE = SCHEMA["title"]
+# With any prefix before it. What else ends in -ServiceToken may be another provider's.
+_EXPORT = "TransferServerState-ServiceToken"
+_SUB = re.compile(r"\$\{\s*([^!}\s][^}]*?)\s*\}")
+_SERVER_ID = re.compile(r"(?:arn:[^/]+/)?(s-[0-9a-f]{17})")
+# Of the two ways to write a number, cfn-lint takes either for the other.
+_SECONDS = PROPERTIES["ServiceTimeout"]
+_WHOLE = {"description": _SECONDS["description"], **_SECONDS["anyOf"][0]}
+# The schema as cfn-lint has to have it, so that each error is one of a property. It misses a
+# ServiceToken itself, in every custom resource.
+_SCHEMA = {
+    "properties": PROPERTIES | {"ServiceTimeout": _WHOLE},
+    "additionalProperties": False,
+    "allOf": [{"required": [name]} for name in SCHEMA["required"] if name != "ServiceToken"],
+}
+_CHECKED = {"additionalProperties", "anyOf", "enum", "maximum", "minimum", "minLength", "type"}
+# What cfn-lint reports of a value that Ref or Fn::FindInMap gives; what others give, it makes up.
+_RESOLVED = {"W1030", "W1034"}
+
+
+class DeclarationProperties(rules.CfnLintJsonSchema):
+    """The handler's schema, on every value that can be known."""
+
+    id = "E9801"
+    shortdesc = "Properties of Custom::TransferServerState"
+    description = "The provider refuses properties that are unknown, missing or not valid"
+    tags = ["resources", "transfer"]  # noqa: RUF012 - cfn-lint has them so
+
+    def __init__(self) -> None:
+        super().__init__(all_matches=True)
+        self._schema = _SCHEMA
+        self.validators["enum"] = _enum
+
+    def initialize(self, cfn: Any) -> None:
+        """Listen to the types of the template's declarations."""
+        types = {cfn.template["Resources"][name]["Type"] for name in _declarations(cfn)}
+        self.keywords = [f"Resources/{kind}/Properties" for kind in sorted(types)]
+
+    def validate(
+        self, validator: Any, keywords: Any, instance: Any, schema: Any
+    ) -> Iterator[ValidationError]:
+        """Check a resource's properties."""
+        del schema
+        if not _declares(keywords.split("/")[1], instance):
+            return
+        checking = self.extend_validator(
+            validator.evolve(
+                function_filter=validator.function_filter.evolve(
+                    validate_dynamic_references=True, add_cfn_lint_keyword=False
+                )
+            ),
+            self._schema,
+            validator.context.evolve(strict_types=False),
+        )
+        for error in checking.iter_errors(instance):
+            if told := self._told(error, instance):
+                error.message, error.context = told, []
+                error.rule = error.rule or self
+                yield error
+
+    @staticmethod
+    def _told(error: Any, instance: Any) -> str:
+        """Say what is wrong with a property; with a function, cfn-lint says it itself."""
+        if error.rule is None and error.validator == "required":
+            known = "Fn::Transform" not in instance
+            return missing(error.validator_value[0]) if known else ""
+        resolved = error.rule is not None and error.rule.id in _RESOLVED
+        if not (resolved or (error.rule is None and error.validator in _CHECKED)):
+            return ""
+        if resolved and str(reduce(getitem, error.path, instance)).startswith("AWS::"):
+            return ""  # of the stack's name and the like, cfn-lint has an example
+        _, when, function = error.message.rpartition(" when ") if resolved else ("", "", "")
+        return violation(str(error.path[0]), error.instance, error.schema) + when + function
+
+
+class DeclarationAttributes(rules.CloudFormationLintRule):
+    """The attributes that the handler answers."""
+
+    id = "E9802"
+    shortdesc = "Attributes of Custom::TransferServerState"
+    description = "Fn::GetAtt and Fn::Sub can only get what the provider answers"
+    tags = ["resources", "transfer"]  # noqa: RUF012
+
+    def match(self, cfn: Any) -> Iterator[rules.RuleMatch]:
+        """Check every reference to a declaration."""
+        declared = _declarations(cfn)
+        for part in ("Resources", "Outputs") if declared else ():
+            for path, name, attribute in _references(cfn.template.get(part), (part,)):
+                if name in declared and attribute not in (None, *ATTRIBUTES):
+                    *others, last = ATTRIBUTES
+                    yield rules.RuleMatch(
+                        list(path),
+                        f"{name}.{attribute}: there is no such attribute, expected "
+                        f"{', '.join(others)} or {last}{near(attribute, ATTRIBUTES)}",
+                    )
+
+
+class OneDeclaration(rules.CloudFormationLintRule):
+    """A server is declared once."""
+
+    id = "E9803"
+    shortdesc = "A server has one declaration"
+    description = "Two declarations of one server take it from each other"
+    tags = ["resources", "transfer"]  # noqa: RUF012
+
+    def match(self, cfn: Any) -> Iterator[rules.RuleMatch]:
+        """Compare every two declarations that can exist together."""
+        found = [each for each in _scenarios(cfn) if each.server]
+        told = set()
+        for first, second in combinations(found, 2):
+            one = first.server == second.server and first.name != second.name
+            if (
+                one
+                and second.name not in told
+                and _possible(cfn, first.conditions, second.conditions)
+            ):
+                told.add(second.name)
+                yield rules.RuleMatch(
+                    ["Resources", second.name, "Properties", "ServerId"],
+                    f"ServerId: {first.name} declares this server too, and a server has one "
+                    "declaration: remove one of the two",
+                )
+
+
+class StaysOffline(rules.CloudFormationLintRule):
+    """A server that is declared OFFLINE where it is made, and that an update would start."""
+
+    id = "W9804"
+    shortdesc = "An update of a server undoes its declared OFFLINE"
+    description = "AWS starts an OFFLINE server at every update of its AWS::Transfer::Server"
+    tags = ["resources", "transfer"]  # noqa: RUF012
+
+    def match(self, cfn: Any) -> Iterator[rules.RuleMatch]:
+        """Look for what would bring it back."""
+        servers = cfn.get_resources("AWS::Transfer::Server")
+        told = set()
+        for each in _scenarios(cfn) if servers else ():
+            given = each.properties
+            kept = given.get("Triggers") or given.get("OnDrift", "REPORT") != "REPORT"
+            if each.name in told or each.server not in servers or kept:
+                continue
+            desired = _values(cfn, given.get("DesiredState"))
+            if "OFFLINE" in desired and _possible(cfn, each.conditions):
+                told.add(each.name)
+                yield rules.RuleMatch(
+                    ["Resources", each.name, "Properties", "DesiredState"],
+                    f"DesiredState: AWS starts {each.server} at its next update, be it by a tag, "
+                    "and OFFLINE stays undone: add OnDrift: REASSERT, or Triggers with what may "
+                    "change there",
+                )
+
+
+def _enum(validator: Any, known: list[str], value: Any, _: Any) -> Iterator[ValidationError]:
+    """Compare as the handler does: to cfn-lint, any text is as good as false."""
+    if value not in known:
+        yield ValidationError("", path_override=validator.context.path.value_path)
+
+
+class _Scenario(NamedTuple):
+    """What a declaration says where these conditions hold, and of which server."""
+
+    name: str
+    properties: Mapping[str, Any]
+    conditions: Mapping[str, bool]
+    server: str
+
+
+def _declares(kind: str, properties: Mapping[str, Any]) -> bool:
+    """Tell whether a resource is ours, by its type or by its ServiceToken."""
+    if kind == _TYPE:
+        return True
+    token = properties.get("ServiceToken")
+    name = token.get("Fn::ImportValue") if isinstance(token, Mapping) else ""
+    name = name.get("Fn::Sub") if isinstance(name, Mapping) else name
+    name = name[0] if isinstance(name, list) and name else name
+    custom = kind == "AWS::CloudFormation::CustomResource" or kind.startswith("Custom::")
+    return custom and isinstance(name, str) and name.endswith(_EXPORT)
+
+
+def _declarations(cfn: Any) -> dict[str, Mapping[str, Any]]:
+    """Return the properties of all resources of ours."""
+    given = {
+        name: (resource["Type"], resource.get("Properties") or {})
+        for name, resource in cfn.get_resources().items()
+    }
+    return {
+        name: properties
+        for name, (kind, properties) in given.items()
+        if isinstance(properties, Mapping) and _declares(str(kind), properties)
+    }
+
+
+def _scenarios(cfn: Any) -> Iterator[_Scenario]:
+    """Tell what each declaration says under each combination of its conditions."""
+    servers = cfn.get_resources("AWS::Transfer::Server")
+    names = ["ServerId", "DesiredState", "OnDrift", "Triggers"]
+    for name, properties in _declarations(cfn).items():
+        condition = cfn.template["Resources"][name].get("Condition")
+        exists = {condition: True} if isinstance(condition, str) else {}
+        for each in cfn.get_object_without_conditions(properties, names):
+            conditions = (each["Scenario"] or {}) | exists
+            server = _server(each["Object"].get("ServerId"), servers)
+            yield _Scenario(name, each["Object"], conditions, server)
+
+
+def _server(value: Any, servers: Mapping[str, Any]) -> str:
+    """Name a server: by its logical id if it is of this template, else by what was written."""
+    if isinstance(value, str):
+        literal = _SERVER_ID.fullmatch(value)
+        return literal[1] if literal else value
+    referred = {name for _, name, _ in _references(value)}
+    # Whatever is made of one server's attributes alone can only name that server.
+    return referred.pop() if len(referred) == 1 and referred <= set(servers) else str(value or "")
+
+
+def _possible(cfn: Any, *scenarios: Mapping[str, bool]) -> bool:
+    """Tell whether conditions can hold together."""
+    wanted: dict[str, set[bool]] = {}
+    for name, value in (item for each in scenarios for item in each.items()):
+        wanted.setdefault(name, set()).add(value)
+    if any(len(values) > 1 for values in wanted.values()):
+        return False
+    return not wanted or next(cfn.conditions.build_scenarios(wanted), None) is not None
+
+
+def _values(cfn: Any, value: Any) -> set[str]:
+    """Return the values that something can have, as far as they can be known."""
+    validator = CfnTemplateValidator({}).evolve(cfn=cfn, context=cfn.context.evolve())
+    return {str(known) for known, _, error in validator.resolve_value(value) if not error}
+
+
+def _references(
+    value: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], str, str | None]]:
+    """Find what is referred to: where, the logical id, and the attribute unless it is a Ref."""
+    if isinstance(value, list):
+        for i, each in enumerate(value):
+            yield from _references(each, (*path, i))
+    if not isinstance(value, Mapping):
+        return
+    for key, below in value.items():
+        here = (*path, key)
+        for name in _named(key, below):
+            resource, dot, attribute = name.partition(".")
+            # Where cfn-lint has it: of a list, the attribute.
+            where = (*here, 1) if key == "Fn::GetAtt" and isinstance(below, list) else here
+            yield where, resource, attribute if dot else None
+        yield from _references(below, here)
+
+
+def _named(key: str, value: Any) -> list[str]:
+    """Return what a function names: resources, or their attributes with a dot."""
+    if key == "Fn::Sub":
+        text, given = value if isinstance(value, list) and len(value) == 2 else (value, {})
+        names = _SUB.findall(text) if isinstance(text, str) and isinstance(given, Mapping) else []
+        return [name for name in names if name not in given]
+    if key == "Fn::GetAtt" and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return [".".join(value)]
+    return [value] if key in ("Ref", "Fn::GetAtt") and isinstance(value, str) else []
