@@ -6,13 +6,14 @@ there may be neither jsonschema nor boto3.
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import combinations
 from operator import getitem
 from typing import Any, NamedTuple
 
 # Not their classes by name: cfn-lint takes every rule that it finds here for one of ours.
 from cfnlint import rules
+from cfnlint.helpers import FUNCTIONS, ToPy
 from cfnlint.jsonschema import CfnTemplateValidator, ValidationError
 
 from transfer_server_state.schema import ATTRIBUTES, PROPERTIES, SCHEMA, missing, near, violation
@@ -30,14 +31,34 @@ _WHOLE = {"description": _SECONDS["description"], **_SECONDS["anyOf"][0]}
 _SCHEMA = {
     "properties": PROPERTIES | {"ServiceTimeout": _WHOLE},
     "additionalProperties": False,
-    "allOf": [{"required": [name]} for name in SCHEMA["required"] if name != "ServiceToken"],
+    "required": [name for name in SCHEMA["required"] if name != "ServiceToken"],
 }
 _CHECKED = {"additionalProperties", "anyOf", "enum", "maximum", "minimum", "minLength", "type"}
-# What cfn-lint reports of a value that Ref or Fn::FindInMap gives; what others give, it makes up.
+# What cfn-lint reports of a value that Ref or Fn::FindInMap gives.
 _RESOLVED = {"W1030", "W1034"}
 
 
-class DeclarationProperties(rules.CfnLintJsonSchema):
+def _enum(validator: Any, known: list[str], value: Any, _: Any) -> Iterator[ValidationError]:
+    """Compare as the handler does: to cfn-lint, any text is as good as false."""
+    if value not in known:
+        yield ValidationError("", path_override=validator.context.path.value_path)
+
+
+def _required(_: Any, names: list[str], given: Any, __: Any) -> Iterator[ValidationError]:
+    """Miss each name for itself, unless a transform may yet bring it."""
+    for name in names:
+        if name not in given and "Fn::Transform" not in given:
+            yield ValidationError(missing(name))
+
+
+# What others give cannot be known.
+_UNKNOWN = set(FUNCTIONS) - {"Ref", "Fn::FindInMap", "Fn::If"}
+_KEYWORDS = {"enum": _enum, "required": _required, "dynamicReference": None} | {
+    ToPy(function).py: None for function in _UNKNOWN
+}
+
+
+class DeclarationProperties(rules.CfnLintKeyword):
     """The handler's schema, on every value that can be known."""
 
     id = "E9801"
@@ -46,14 +67,14 @@ class DeclarationProperties(rules.CfnLintJsonSchema):
     tags = ["resources", "transfer"]  # noqa: RUF012 - cfn-lint has them so
 
     def __init__(self) -> None:
-        super().__init__(all_matches=True)
-        self._schema = _SCHEMA
-        self.validators["enum"] = _enum
+        super().__init__()
+        self._validator: Any = None
 
     def initialize(self, cfn: Any) -> None:
         """Listen to the types of the template's declarations."""
         types = {cfn.template["Resources"][name]["Type"] for name in _declarations(cfn)}
         self.keywords = [f"Resources/{kind}/Properties" for kind in sorted(types)]
+        self._validator = None
 
     def validate(
         self, validator: Any, keywords: Any, instance: Any, schema: Any
@@ -62,14 +83,15 @@ class DeclarationProperties(rules.CfnLintJsonSchema):
         del schema
         if not _declares(keywords.split("/")[1], instance):
             return
-        checking = self.extend_validator(
-            validator.evolve(
-                function_filter=validator.function_filter.evolve(
-                    validate_dynamic_references=True, add_cfn_lint_keyword=False
-                )
+        # It is a new class, and takes longer to be made than to be used.
+        self._validator = self._validator or validator.extend(validators=_KEYWORDS)
+        checking = self._validator(
+            schema=_SCHEMA,
+            cfn=validator.cfn,
+            context=validator.context.evolve(strict_types=False),
+            function_filter=validator.function_filter.evolve(
+                validate_dynamic_references=True, add_cfn_lint_keyword=False
             ),
-            self._schema,
-            validator.context.evolve(strict_types=False),
         )
         for error in checking.iter_errors(instance):
             if told := self._told(error, instance):
@@ -81,8 +103,7 @@ class DeclarationProperties(rules.CfnLintJsonSchema):
     def _told(error: Any, instance: Any) -> str:
         """Say what is wrong with a property; with a function, cfn-lint says it itself."""
         if error.rule is None and error.validator == "required":
-            known = "Fn::Transform" not in instance
-            return missing(error.validator_value[0]) if known else ""
+            return str(error.message)
         resolved = error.rule is not None and error.rule.id in _RESOLVED
         if not (resolved or (error.rule is None and error.validator in _CHECKED)):
             return ""
@@ -169,12 +190,6 @@ class StaysOffline(rules.CloudFormationLintRule):
                 )
 
 
-def _enum(validator: Any, known: list[str], value: Any, _: Any) -> Iterator[ValidationError]:
-    """Compare as the handler does: to cfn-lint, any text is as good as false."""
-    if value not in known:
-        yield ValidationError("", path_override=validator.context.path.value_path)
-
-
 class _Scenario(NamedTuple):
     """What a declaration says where these conditions hold, and of which server."""
 
@@ -209,8 +224,10 @@ def _declarations(cfn: Any) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _scenarios(cfn: Any) -> Iterator[_Scenario]:
+@lru_cache(maxsize=1)  # two rules ask
+def _scenarios(cfn: Any) -> list[_Scenario]:
     """Tell what each declaration says under each combination of its conditions."""
+    found = []
     servers = cfn.get_resources("AWS::Transfer::Server")
     names = ["ServerId", "DesiredState", "OnDrift", "Triggers"]
     for name, properties in _declarations(cfn).items():
@@ -219,7 +236,8 @@ def _scenarios(cfn: Any) -> Iterator[_Scenario]:
         for each in cfn.get_object_without_conditions(properties, names):
             conditions = (each["Scenario"] or {}) | exists
             server = _server(each["Object"].get("ServerId"), servers)
-            yield _Scenario(name, each["Object"], conditions, server)
+            found.append(_Scenario(name, each["Object"], conditions, server))
+    return found
 
 
 def _server(value: Any, servers: Mapping[str, Any]) -> str:
