@@ -310,6 +310,11 @@ TRANSFER = "Server:\n  Type: AWS::Transfer::Server\n"
         ("!ImportValue id", "!ImportValue id", ""),
         ("!Ref Server", "!GetAtt Server.ServerId", ""),
         ("!GetAtt Server.Arn", "!Select [1, !Split [/, !GetAtt Server.Arn]]", ""),
+        (
+            "!Ref Server",
+            "!Sub 'arn:aws:transfer:${AWS::Region}:${AWS::AccountId}:server/${Server.ServerId}'",
+            "",
+        ),
         ("!If [Night, !Ref AWS::StackName, !GetAtt Server.Arn]", "!Ref Server", NIGHT),
     ],
 )
@@ -404,12 +409,31 @@ def test_a_server_that_its_next_update_would_start_is_warned_of(
     assert all(line.startswith(f"W9804 {7 + before.count(chr(10))}:7 ") for line in found)
 
 
+@pytest.mark.parametrize(
+    ("desired", "warned"), [("ONLINE, OFFLINE", False), ("OFFLINE, ONLINE", True)]
+)
+def test_what_a_resource_says_where_it_does_not_exist_is_not_warned_of(
+    desired: str, *, warned: bool
+) -> None:
+    given = {"ServerId": "!GetAtt Server.ServerId", "DesiredState": f"!If [Night, {desired}]"}
+    declared = resource(more="Condition: Night\n", **given)
+    found = told(template(declared, TRANSFER, before=NIGHT))
+    found = [line for line in found if not line.startswith("W1028")]
+    assert [TOGETHER in line for line in found] == [True] * warned
+
+
 def test_a_rule_is_silenced_as_cfn_lints_own_are() -> None:
     ignore = "Metadata: {cfn-lint: {config: {ignore_checks: [E9801]}}}\n"
     wrong = resource("Wrong", DesiredState="OFLINE", more=ignore)
     assert told(template(wrong)) == []
     other = resource("Other", DesiredState="OFLINE", ServerId="!ImportValue other")
     assert len(told(template(wrong, other))) == 1
+
+
+def test_where_a_transform_may_bring_more_nothing_is_missing() -> None:
+    included = "{Name: AWS::Include, Parameters: {Location: s3://a/b}}"
+    declared = resource(without="DesiredState", **{"Fn::Transform": included})
+    assert told(template(declared)) == []
 
 
 def cfn_lint(

@@ -64,7 +64,7 @@ class DeclarationProperties(rules.CfnLintKeyword):
     id = "E9801"
     shortdesc = "Properties of Custom::TransferServerState"
     description = "The provider refuses properties that are unknown, missing or not valid"
-    tags = ["resources", "transfer"]  # noqa: RUF012 - cfn-lint has them so
+    tags = ["resources", "transfer"]
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class DeclarationAttributes(rules.CloudFormationLintRule):
     id = "E9802"
     shortdesc = "Attributes of Custom::TransferServerState"
     description = "Fn::GetAtt and Fn::Sub can only get what the provider answers"
-    tags = ["resources", "transfer"]  # noqa: RUF012
+    tags = ["resources", "transfer"]
 
     def match(self, cfn: Any) -> Iterator[rules.RuleMatch]:
         """Check every reference to a declaration."""
@@ -141,7 +141,7 @@ class OneDeclaration(rules.CloudFormationLintRule):
     id = "E9803"
     shortdesc = "A server has one declaration"
     description = "Two declarations of one server take it from each other"
-    tags = ["resources", "transfer"]  # noqa: RUF012
+    tags = ["resources", "transfer"]
 
     def match(self, cfn: Any) -> Iterator[rules.RuleMatch]:
         """Compare every two declarations that can exist together."""
@@ -168,7 +168,7 @@ class StaysOffline(rules.CloudFormationLintRule):
     id = "W9804"
     shortdesc = "An update of a server undoes its declared OFFLINE"
     description = "AWS starts an OFFLINE server at every update of its AWS::Transfer::Server"
-    tags = ["resources", "transfer"]  # noqa: RUF012
+    tags = ["resources", "transfer"]
 
     def match(self, cfn: Any) -> Iterator[rules.RuleMatch]:
         """Look for what would bring it back."""
@@ -213,14 +213,11 @@ def _declares(kind: str, properties: Mapping[str, Any]) -> bool:
 
 def _declarations(cfn: Any) -> dict[str, Mapping[str, Any]]:
     """Return the properties of all resources of ours."""
-    given = {
-        name: (resource["Type"], resource.get("Properties") or {})
-        for name, resource in cfn.get_resources().items()
-    }
     return {
-        name: properties
-        for name, (kind, properties) in given.items()
-        if isinstance(properties, Mapping) and _declares(str(kind), properties)
+        name: given
+        for name, resource in cfn.get_resources().items()
+        if isinstance(given := resource.get("Properties") or {}, Mapping)
+        and _declares(str(resource["Type"]), given)
     }
 
 
@@ -234,9 +231,10 @@ def _scenarios(cfn: Any) -> list[_Scenario]:
         condition = cfn.template["Resources"][name].get("Condition")
         exists = {condition: True} if isinstance(condition, str) else {}
         for each in cfn.get_object_without_conditions(properties, names):
-            conditions = (each["Scenario"] or {}) | exists
-            server = _server(each["Object"].get("ServerId"), servers)
-            found.append(_Scenario(name, each["Object"], conditions, server))
+            given, conditions = each["Object"], each["Scenario"] or {}
+            if conditions.get(condition, True):
+                server = _server(given.get("ServerId"), servers)
+                found.append(_Scenario(name, given, conditions | exists, server))
     return found
 
 
@@ -245,7 +243,7 @@ def _server(value: Any, servers: Mapping[str, Any]) -> str:
     if isinstance(value, str):
         literal = _SERVER_ID.fullmatch(value)
         return literal[1] if literal else value
-    referred = {name for _, name, _ in _references(value)}
+    referred = {name for _, name, _ in _references(value) if not name.startswith("AWS::")}
     # Whatever is made of one server's attributes alone can only name that server.
     return referred.pop() if len(referred) == 1 and referred <= set(servers) else str(value or "")
 
