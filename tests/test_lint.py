@@ -224,7 +224,7 @@ def test_of_a_value_that_cannot_be_known_nothing_is_told(name: str, value: str) 
 def test_other_people_s_custom_resources_are_left_alone(kind: str, token: str) -> None:
     other = f"Other:\n  Type: {kind}\n  Properties: {{ServiceToken: {token}, DesiredState: 7}}\n"
     output = "Outputs:\n  Out: {Value: !GetAtt Other.Stat}\n"
-    assert told(template(resource(), other, after=output)) == []
+    assert told(template(resource(kind=GENERAL), other, after=output)) == []
 
 
 @pytest.mark.parametrize(
@@ -263,6 +263,7 @@ REAL = "expected ServerId, Arn, State or PreviousState"
         ("!GetAtt State.State", ""),
         ("!Sub '${State.ServerId} ${State.Arn} ${State.PreviousState} ${State}'", ""),
         ("!Sub '${!State.Stat} ${AWS::Region}'", ""),
+        ("!Sub ['${State.Stat}', {State.Stat: a}]", ""),
         ("!Ref State", ""),
     ],
 )
@@ -335,12 +336,19 @@ def test_two_declarations_of_one_server_are_an_error(first: str, second: str, be
     [
         (SERVER, "s-0123456789abcdef1", ""),
         ("!Ref One", "!Ref Two", PARAMETERS),
+        ("!GetAtt Other.A", "!GetAtt Other.B", ""),
         ("!If [Night, !Ref One, !Ref Two]", "!If [Night, !Ref Two, !Ref One]", PARAMETERS + NIGHT),
     ],
 )
 def test_declarations_of_different_servers_are_none(first: str, second: str, before: str) -> None:
     declared = [resource("First", ServerId=first), resource("Second", ServerId=second)]
-    assert told(template(*declared, before=before)) == []
+    other = "Other:\n  Type: Custom::Other\n  Properties: {ServiceToken: !ImportValue other}\n"
+    assert told(template(*declared, other, before=before)) == []
+
+
+def test_declarations_that_name_no_server_are_not_of_one() -> None:
+    declared = [resource(name, without="ServerId") for name in ("First", "Second")]
+    assert [line.split()[0] for line in told(template(*declared))] == ["E9801"] * 2
 
 
 DAY_AND_NIGHT = NIGHT + "  Day: !Not [Condition: Night]\n  Late: !Equals [!Ref AWS::StackName, x]\n"
@@ -409,16 +417,28 @@ def test_a_server_that_its_next_update_would_start_is_warned_of(
     assert all(line.startswith(f"W9804 {7 + before.count(chr(10))}:7 ") for line in found)
 
 
+def test_a_server_that_two_branches_name_is_warned_of_once() -> None:
+    server = "!If [Night, !Ref Server, !GetAtt Server.ServerId]"
+    found = told(template(resource(ServerId=server), TRANSFER, before=NIGHT))
+    assert [line.split()[0] for line in found] == ["W9804"]
+
+
 @pytest.mark.parametrize(
-    ("desired", "warned"), [("ONLINE, OFFLINE", False), ("OFFLINE, ONLINE", True)]
+    ("desired", "warned"),
+    [
+        ("Night, ONLINE, OFFLINE", False),
+        ("Night, OFFLINE, ONLINE", True),
+        ("Day, OFFLINE, ONLINE", False),
+        ("Late, OFFLINE, ONLINE", True),
+    ],
 )
 def test_what_a_resource_says_where_it_does_not_exist_is_not_warned_of(
     desired: str, *, warned: bool
 ) -> None:
-    given = {"ServerId": "!GetAtt Server.ServerId", "DesiredState": f"!If [Night, {desired}]"}
+    given = {"ServerId": "!GetAtt Server.ServerId", "DesiredState": f"!If [{desired}]"}
     declared = resource(more="Condition: Night\n", **given)
-    found = told(template(declared, TRANSFER, before=NIGHT))
-    found = [line for line in found if not line.startswith("W1028")]
+    found = told(template(declared, TRANSFER, before=DAY_AND_NIGHT))
+    found = [line for line in found if not line.startswith(("W1028", "W8001"))]
     assert [TOGETHER in line for line in found] == [True] * warned
 
 
@@ -428,6 +448,26 @@ def test_a_rule_is_silenced_as_cfn_lints_own_are() -> None:
     assert told(template(wrong)) == []
     other = resource("Other", DesiredState="OFLINE", ServerId="!ImportValue other")
     assert len(told(template(wrong, other))) == 1
+
+
+@pytest.mark.parametrize(
+    "half_written",
+    [
+        f"State:\n  Type: {OURS}\n  Properties: [ServerId]\n",
+        f"State:\n  Type: {OURS}\n  Properties: !Ref AWS::NoValue\n",
+        resource(ServerId="!Sub ['${Server}', 1]"),
+        resource(ServerId="!Sub []"),
+        resource(ServerId="!GetAtt [1, 2]"),
+        resource(ServiceToken="!ImportValue []"),
+        resource(DesiredState="!FindInMap [A]"),
+        "State:\n  Type: [a]\n",
+    ],
+)
+def test_what_is_half_written_breaks_no_rule(half_written: str) -> None:
+    found = told(template(resource("Other", ServerId="!ImportValue other"), half_written))
+    assert found
+    assert [line for line in found if "exception while processing rule E98" in line] == []
+    assert [line for line in found if "exception while processing rule W98" in line] == []
 
 
 def test_where_a_transform_may_bring_more_nothing_is_missing() -> None:

@@ -21,7 +21,7 @@ from transfer_server_state.schema import ATTRIBUTES, PROPERTIES, SCHEMA, missing
 _TYPE = SCHEMA["title"]
 # With any prefix before it. What else ends in -ServiceToken may be another provider's.
 _EXPORT = "TransferServerState-ServiceToken"
-_SUB = re.compile(r"\$\{\s*([^!}\s][^}]*?)\s*\}")
+_SUB = re.compile(r"\$\{\s*([^}\s]+)\s*\}")
 _SERVER_ID = re.compile(r"(?:arn:[^/]+/)?(s-[0-9a-f]{17})")
 # Of the two ways to write a number, cfn-lint takes either for the other.
 _SECONDS = PROPERTIES["ServiceTimeout"]
@@ -51,11 +51,9 @@ def _required(_: Any, names: list[str], given: Any, __: Any) -> Iterator[Validat
             yield ValidationError(missing(name))
 
 
-# What others give cannot be known.
+# What others give cannot be known; so to look into them would only take time.
 _UNKNOWN = set(FUNCTIONS) - {"Ref", "Fn::FindInMap", "Fn::If"}
-_KEYWORDS = {"enum": _enum, "required": _required, "dynamicReference": None} | {
-    ToPy(function).py: None for function in _UNKNOWN
-}
+_KEYWORDS = {"enum": _enum, "required": _required} | {ToPy(name).py: None for name in _UNKNOWN}
 
 
 class DeclarationProperties(rules.CfnLintKeyword):
@@ -74,7 +72,6 @@ class DeclarationProperties(rules.CfnLintKeyword):
         """Listen to the types of the template's declarations."""
         types = {cfn.template["Resources"][name]["Type"] for name in _declarations(cfn)}
         self.keywords = [f"Resources/{kind}/Properties" for kind in sorted(types)]
-        self._validator = None
 
     def validate(
         self, validator: Any, keywords: Any, instance: Any, schema: Any
@@ -85,14 +82,7 @@ class DeclarationProperties(rules.CfnLintKeyword):
             return
         # It is a new class, and takes longer to be made than to be used.
         self._validator = self._validator or validator.extend(validators=_KEYWORDS)
-        checking = self._validator(
-            schema=_SCHEMA,
-            cfn=validator.cfn,
-            context=validator.context.evolve(strict_types=False),
-            function_filter=validator.function_filter.evolve(
-                validate_dynamic_references=True, add_cfn_lint_keyword=False
-            ),
-        )
+        checking = self._validator(schema=_SCHEMA, cfn=validator.cfn, context=validator.context)
         for error in checking.iter_errors(instance):
             if told := self._told(error, instance):
                 error.message, error.context = told, []
@@ -148,7 +138,7 @@ class OneDeclaration(rules.CloudFormationLintRule):
         found = [each for each in _scenarios(cfn) if each.server]
         told = set()
         for first, second in combinations(found, 2):
-            one = first.server == second.server and first.name != second.name
+            one = first.server == second.server
             if (
                 one
                 and second.name not in told
@@ -261,7 +251,7 @@ def _possible(cfn: Any, *scenarios: Mapping[str, bool]) -> bool:
 def _values(cfn: Any, value: Any) -> set[str]:
     """Return the values that something can have, as far as they can be known."""
     validator = CfnTemplateValidator({}).evolve(cfn=cfn, context=cfn.context.evolve())
-    return {str(known) for known, _, error in validator.resolve_value(value) if not error}
+    return {str(known) for known, _, _ in validator.resolve_value(value)}
 
 
 def _references(
