@@ -79,6 +79,20 @@ def test_a_wrong_or_unknown_property_is_told_where_it_stands(
     assert line.startswith(f"E9801 {where} {next(iter(given))}: {why}")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ServerId": ARN, "DesiredState": "ONLINE"},
+        {"ServiceTimeout": "30", "OnDelete": "RESTORE", "OnDrift": "REPORT"},
+        {"ServiceTimeout": "'3600'", "Triggers": "[1, {a: b}]"},
+        {"Triggers": "{Version: !GetAtt Other.Arn, Other: !Ref AWS::StackName}"},
+    ],
+)
+def test_of_what_the_provider_takes_nothing_is_told(given: dict[str, str]) -> None:
+    other = "Other:\n  Type: Custom::Other\n  Properties: {ServiceToken: !ImportValue other}\n"
+    assert told(template(resource(**given), other)) == []
+
+
 @pytest.mark.parametrize("name", ["ServerId", "DesiredState"])
 def test_a_missing_property_is_told_of_its_resource_s_properties(name: str) -> None:
     expected = PROPERTIES[name]["description"]

@@ -163,15 +163,13 @@ class StaysOffline(rules.CloudFormationLintRule):
     def match(self, cfn: Any) -> Iterator[rules.RuleMatch]:
         """Look for what would bring it back."""
         servers = cfn.get_resources("AWS::Transfer::Server")
-        told = set()
         for each in _scenarios(cfn) if servers else ():
             given = each.properties
             kept = given.get("Triggers") or given.get("OnDrift", "REPORT") != "REPORT"
-            if each.name in told or each.server not in servers or kept:
+            if each.server not in servers or kept:
                 continue
             desired = _values(cfn, given.get("DesiredState"))
             if "OFFLINE" in desired and _possible(cfn, each.conditions):
-                told.add(each.name)
                 yield rules.RuleMatch(
                     ["Resources", each.name, "Properties", "DesiredState"],
                     f"DesiredState: AWS starts {each.server} at its next update, be it by a tag, "
