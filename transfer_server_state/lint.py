@@ -138,12 +138,9 @@ class OneDeclaration(rules.CloudFormationLintRule):
         found = [each for each in _scenarios(cfn) if each.server]
         told = set()
         for first, second in combinations(found, 2):
-            one = first.server == second.server
-            if (
-                one
-                and second.name not in told
-                and _possible(cfn, first.conditions, second.conditions)
-            ):
+            if first.server != second.server or second.name in told:
+                continue
+            if _possible(cfn, first.conditions, second.conditions):
                 told.add(second.name)
                 yield rules.RuleMatch(
                     ["Resources", second.name, "Properties", "ServerId"],
