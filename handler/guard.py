@@ -85,16 +85,13 @@ class Guard:
     def _look_at_one(self, keeper: Keeper, row: Row, *, at_once: bool) -> None:
         if row.is_free:
             return
-        actual = self._observe(row.server_id)
+        server = Server(self._aws, row.server_id)
+        actual = server.find()
         if actual in MOVING or actual is row.target:
             # What a read shows may be older than what the event tells of.
             self._clock.sleep(READ_LAG_S)
-            actual = self._observe(row.server_id)
+            actual = server.find()
         keeper.look_after(row, actual, at_once=at_once)
-
-    def _observe(self, server_id: str) -> State | None:
-        server = Server(self._aws, server_id)
-        return server.observe() if server.is_there() else None
 
 
 def _server_of(event: Mapping[str, Any]) -> str:

@@ -83,7 +83,7 @@ class Keeper:
         if self._registry.read(row.server_id).version != row.version:
             raise ConflictError
         server = Server(self._aws, row.server_id)
-        if actual is None and server.is_there():
+        if actual is None and server.find():
             # It is newer than the list.
             return
         drift = self._drift(row, actual, at_once=at_once)

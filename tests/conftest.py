@@ -23,6 +23,7 @@ def account() -> Account:
 FIRST = [
     "test_walk.py",
     "test_deployment.py",
+    "test_examples.py",
     "test_faults.py",
     "test_simulation.py",
     "test_server_resource.py",

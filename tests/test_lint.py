@@ -54,7 +54,7 @@ STATES = "expected ONLINE or OFFLINE"
 SECONDS = "expected a whole number of seconds from 30 to 3600"
 
 
-@pytest.mark.parametrize("kind", [OURS, GENERAL, "Custom::ServerState"])
+@pytest.mark.parametrize("kind", [OURS, GENERAL])
 @pytest.mark.parametrize(
     ("given", "where", "why"),
     [
@@ -245,11 +245,12 @@ def test_other_people_s_custom_resources_are_left_alone(kind: str, token: str) -
     "token",
     [
         "!ImportValue Prod-TransferServerState-ServiceToken",
+        "arn:aws:lambda:eu-west-1:111122223333:function:transfer-server-state-provider",
         "!ImportValue {'Fn::Sub': '${AWS::StackName}-TransferServerState-ServiceToken'}",
         "!ImportValue {'Fn::Sub': ['${A}TransferServerState-ServiceToken', {A: !Ref AWS::Region}]}",
     ],
 )
-def test_our_export_is_known_under_any_prefix(token: str) -> None:
+def test_our_export_is_known_under_any_prefix_and_our_function_by_its_name(token: str) -> None:
     (line,) = told(template(resource(kind=GENERAL, ServiceToken=token, DesiredState="OFLINE")))
     assert line.startswith("E9801 7:7 DesiredState: 'OFLINE'")
 

@@ -6,12 +6,12 @@ This module knows no AWS client and nothing of how a declaration is carried out.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator
 
 from transfer_server_state.machine import State
-from transfer_server_state.schema import PROPERTIES, SCHEMA, missing, violation
+from transfer_server_state.schema import PROPERTIES, QUOTED, SCHEMA, missing, violation
 
 _VALIDATOR = Draft202012Validator(SCHEMA)
 LONGEST_TIMEOUT_S: int = PROPERTIES["ServiceTimeout"]["default"]
@@ -101,3 +101,14 @@ def moves(before: object, after: object) -> bool:
     """Tell whether an update is of a kind in which the server may just have been moved."""
     old, new = (each if isinstance(each, Mapping) else {} for each in (before, after))
     return bool(old) and any(old.get(name) != new.get(name) for name in _MOVING)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what an update changes, by name, and with the values that cannot be secret."""
+    names = [n for n in PROPERTIES if before.get(n) != after.get(n)]
+    return [
+        f"{name} {before.get(name, '(none)')} -> {after.get(name, '(none)')}"
+        if name in QUOTED
+        else name
+        for name in names
+    ]

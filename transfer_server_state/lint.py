@@ -16,11 +16,16 @@ from cfnlint import rules
 from cfnlint.helpers import FUNCTIONS, ToPy
 from cfnlint.jsonschema import CfnTemplateValidator, ValidationError
 
-from transfer_server_state.schema import ATTRIBUTES, PROPERTIES, SCHEMA, missing, near, violation
+from transfer_server_state.schema import (
+    ATTRIBUTES,
+    PROPERTIES,
+    SCHEMA,
+    declares,
+    missing,
+    near,
+    violation,
+)
 
-_TYPE = SCHEMA["title"]
-# With any prefix before it. What else ends in -ServiceToken may be another provider's.
-_EXPORT = "TransferServerState-ServiceToken"
 _SUB = re.compile(r"\$\{\s*([^}\s]+)\s*\}")
 _SERVER_ID = re.compile(r"(?:arn:[^/]+/)?(s-[0-9a-f]{17})")
 # Of the two ways to write a number, cfn-lint takes either for the other.
@@ -78,7 +83,7 @@ class DeclarationProperties(rules.CfnLintKeyword):
     ) -> Iterator[ValidationError]:
         """Check a resource's properties."""
         del schema
-        if not _declares(keywords.split("/")[1], instance):
+        if not declares(keywords.split("/")[1], instance.get("ServiceToken")):
             return
         # It is a new class, and takes longer to be made than to be used.
         self._validator = self._validator or validator.extend(validators=_KEYWORDS)
@@ -184,25 +189,13 @@ class _Scenario(NamedTuple):
     server: str
 
 
-def _declares(kind: str, properties: Mapping[str, Any]) -> bool:
-    """Tell whether a resource is ours, by its type or by its ServiceToken."""
-    if kind == _TYPE:
-        return True
-    token = properties.get("ServiceToken")
-    name = token.get("Fn::ImportValue") if isinstance(token, Mapping) else ""
-    name = name.get("Fn::Sub") if isinstance(name, Mapping) else name
-    name = name[0] if isinstance(name, list) and name else name
-    custom = kind == "AWS::CloudFormation::CustomResource" or kind.startswith("Custom::")
-    return custom and isinstance(name, str) and name.endswith(_EXPORT)
-
-
 def _declarations(cfn: Any) -> dict[str, Mapping[str, Any]]:
     """Return the properties of all resources of ours."""
     return {
         name: given
         for name, resource in cfn.get_resources().items()
         if isinstance(given := resource.get("Properties") or {}, Mapping)
-        and _declares(str(resource["Type"]), given)
+        and declares(resource["Type"], given.get("ServiceToken"))
     }
 
 

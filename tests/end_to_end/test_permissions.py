@@ -27,7 +27,7 @@ MADE_BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"
 KEPT = TEMPLATE.replace(
     "      DesiredState: !Ref", "      OnDrift: REASSERT\n      DesiredState: !Ref"
 )
-Act = Callable[[], None]
+Act = Callable[[], object]
 
 
 def _listed(value: str | list[str]) -> list[str]:
@@ -159,6 +159,48 @@ def drifted_back(situation: Situation) -> Iterator[Act]:
     yield lambda: provider_stack.guard(situation.engine, situation.server_id)
 
 
+RIVAL = KEPT.replace("!Ref DesiredState", "OFFLINE")
+# Of two that are declared the second is given up first, and that takes its time.
+BOTH = KEPT.replace(
+    "\nOutputs:",
+    """
+  Second:
+    Type: Custom::TransferServerState
+    DependsOn: State
+    Properties:
+      ServiceToken: !ImportValue TransferServerState-ServiceToken
+      ServerId: SECOND
+      DesiredState: OFFLINE
+      OnDelete: RESTORE
+
+Outputs:""",
+)
+
+
+@contextmanager
+def asked_about_a_rival(situation: Situation) -> Iterator[Act]:
+    situation.has_declared()
+    template = RIVAL.replace("!Ref ServerId", situation.server_id)
+    another = situation.stack.stack_id.replace(situation.stack.name, "another")
+    yield lambda: provider_stack.hook(situation.engine, another, {"template": template})
+
+
+@contextmanager
+def asked_about_a_deletion(situation: Situation) -> Iterator[Act]:
+    second = Situation(situation.engine)
+    template = BOTH.replace("SECOND", second.server_id)
+    declared = {"ServerId": situation.server_id, "DesiredState": "OFFLINE"}
+    situation.stack.change(template, declared)
+    assert situation.stack.settled() == "CREATE_COMPLETE"
+    situation.engine.control("PATCH", f"{second.path}/settings", {"start_s": 30})
+    situation.stack.delete()
+    literal = template.replace("!Ref ServerId", situation.server_id)
+    yield lambda: provider_stack.hook(
+        *(situation.engine, situation.stack.stack_id, {"template": literal}),
+        point="DELETE_PRE_PROVISION",
+    )
+
+
 # What makes a function need it: a preparation, and what is done then.
 NEEDED_WHEN = {
     "transfer:DescribeServer": stopped,
@@ -182,7 +224,15 @@ GUARD_NEEDS_WHEN = {
     "cloudformation:DescribeStackResource": drifted,
     "events:PutEvents": drifted,
 }
-ROLES = {"Role": NEEDED_WHEN, "GuardRole": GUARD_NEEDS_WHEN}
+HOOK_NEEDS_WHEN = {
+    "cloudformation:DescribeStackEvents": asked_about_a_deletion,
+    "cloudformation:DescribeStackResource": asked_about_a_rival,
+    "cloudformation:DescribeStacks": asked_about_a_rival,
+    "cloudformation:ListStackResources": asked_about_a_rival,
+    "dynamodb:GetItem": asked_about_a_rival,
+    "transfer:DescribeServer": asked_about_a_rival,
+}
+ROLES = {"Role": NEEDED_WHEN, "GuardRole": GUARD_NEEDS_WHEN, "HookRole": HOOK_NEEDS_WHEN}
 EACH_ACTION = [(role, action) for role, needed in ROLES.items() for action in needed]
 
 

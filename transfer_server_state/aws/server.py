@@ -57,15 +57,14 @@ class Server:
             self.arn = answer["Server"]["Arn"]
             return State(answer["Server"]["State"])
 
-    def is_there(self) -> bool:
-        """Tell whether there is such a server."""
+    def find(self) -> State | None:
+        """Read its state; None if there is no such server."""
         try:
-            self.observe()
+            return self.observe()
         except RefusedError as error:
             if error.outcome is Outcome.GONE:
-                return False
+                return None
             raise
-        return True
 
     def command(self, step: Step) -> None:
         """Give one of the two commands; AWS answers nothing to either."""
