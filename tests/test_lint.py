@@ -476,6 +476,7 @@ def test_a_rule_is_silenced_as_cfn_lints_own_are() -> None:
         resource(ServiceToken="!ImportValue []"),
         resource(DesiredState="!FindInMap [A]"),
         "State:\n  Type: [a]\n",
+        resource(more="Condition: [Night]\n"),
     ],
 )
 def test_what_is_half_written_breaks_no_rule(half_written: str) -> None:

@@ -210,7 +210,7 @@ def _scenarios(cfn: Any) -> list[_Scenario]:
         exists = {condition: True} if isinstance(condition, str) else {}
         for each in cfn.get_object_without_conditions(properties, names):
             given, conditions = each["Object"], each["Scenario"] or {}
-            if conditions.get(condition, True):
+            if all(conditions.get(name, True) for name in exists):
                 server = _server(given.get("ServerId"), servers)
                 found.append(_Scenario(name, given, conditions | exists, server))
     return found
