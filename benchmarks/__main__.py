@@ -14,7 +14,18 @@ from rich.progress import Progress
 
 # As handler/cloudformation.py sets it, before the first import of crhelper.
 os.environ.setdefault("AWS_SAM_LOCAL", "true")
-from benchmarks import guard, guard_section, loop, sections, sftp, sftp_section, startup, waiting
+from benchmarks import (
+    guard,
+    guard_section,
+    lint,
+    lint_section,
+    loop,
+    sections,
+    sftp,
+    sftp_section,
+    startup,
+    waiting,
+)
 from benchmarks.contenders import OTHERS, OURS, quietly
 from benchmarks.sections import Section
 
@@ -23,6 +34,8 @@ HERE = Path(__file__).parent
 TRANSITIONS, ABOUT, ROUNDS = 1000, 300, 21
 # An SFTP endpoint opens so often; a file of this size goes through it.
 OPENINGS, SIZE_MIB = 50, 1024
+# cfn-lint takes seconds.
+LINTINGS = 7
 
 _console = Console()
 if not _console.is_terminal:
@@ -92,6 +105,13 @@ def _guard() -> Section:
         return guard_section.guard(guard.measure())
 
 
+def _lint() -> Section:
+    with _progress("the rules for cfn-lint", 1 + LINTINGS) as advance:
+        # The first round finds modules not compiled.
+        lint.measure(1, advance)
+        return lint_section.lint(lint.measure(LINTINGS, advance))
+
+
 SECTIONS = {
     "lag": _lag,
     "start": _start,
@@ -99,6 +119,7 @@ SECTIONS = {
     "loop": _loop,
     "sftp": _sftp,
     "guard": _guard,
+    "lint": _lint,
 }
 
 
@@ -109,7 +130,8 @@ def _machine() -> str:
         models = (line.partition(": ")[2] for line in lines if line.startswith("model name"))
         processor = next(models, processor)
     packages = (
-        f"{name} {version(name)}" for name in ("asyncssh", "boto3", "crhelper", "jsonschema")
+        f"{name} {version(name)}"
+        for name in ("asyncssh", "boto3", "cfn-lint", "crhelper", "jsonschema")
     )
     machine = f"{processor}, {os.cpu_count()} processors, {platform.system()}"
     python = f"Python {platform.python_version()}"

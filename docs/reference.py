@@ -1,6 +1,7 @@
-"""The README's reference, drawn from what it describes: schema, table, messages, role, example.
+"""The reference, drawn from what it describes: schema, table, messages, role, rules, example.
 
-`python -m docs.reference` writes it into the README between its markers; a test holds it there.
+`python -m docs.reference` writes it into the README and lint.md between their markers; a test holds
+it there.
 """
 
 import re
@@ -9,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from cfnlint.decode import decode_str
+from cfnlint.rules import Rules
 
-from transfer_server_state.declaration import SCHEMA
 from transfer_server_state.machine import COMMANDS, STABLE, TABLE, State, Step
 from transfer_server_state.outcome import ADVICE, STANDS
+from transfer_server_state.schema import SCHEMA
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+FILES = (README, ROOT / "docs/lint.md")
 _PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # The state that shows a server on its way, and where that ends if it does not succeed.
@@ -110,14 +113,24 @@ def permissions() -> str:
     return _table("| function | for | actions |", rows)
 
 
+def rules() -> str:
+    """List what cfn-lint finds."""
+    found = sorted(Rules.create_from_module("transfer_server_state.lint").items())
+    rows = [f"| {name} | {rule.shortdesc} | {rule.description} |" for name, rule in found]
+    return _table("| id | finds | why |", rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (example, parameters, properties, transitions, diagram, failures, permissions)
+    for part in (
+        *(example, parameters, properties, transitions, diagram, failures, permissions),
+        rules,
+    )
 }
 
 
 def written(text: str) -> str:
-    """Return the README's text with every generated part made anew."""
+    """Return a file's text with every generated part made anew."""
     return _PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]()}{part[3]}", text)
 
 
@@ -144,4 +157,5 @@ def _node(desired: State, observed: State) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    for file in FILES:
+        file.write_text(written(file.read_text()))

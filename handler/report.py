@@ -12,6 +12,7 @@ from transfer_server_state.identity import Identity
 from transfer_server_state.outcome import ADVICE, STANDS, Outcome
 from transfer_server_state.request import Request
 from transfer_server_state.row import Row
+from transfer_server_state.schema import ATTRIBUTES
 from transfer_server_state.words import printable, shorten
 
 # A sentence for a person, and the id of a log line; only a declaration with many violations takes
@@ -67,12 +68,8 @@ def answer(
     deletes = request.kind == "Delete"
     succeeding = _DELETES if deletes else _RELEASES if request.releases else _SUCCEEDS
     waited_s = max(0, now_s - request.sent_s)
-    attributes = {
-        "ServerId": request.server_id,
-        "Arn": arn,
-        "State": str(seen.last),
-        "PreviousState": str(seen.first),
-    }
+    values = (request.server_id, arn, str(seen.last), str(seen.first))
+    attributes = dict(zip(ATTRIBUTES, values, strict=True))
     told = {
         "server": request.server_id,
         "desired": request.desired or row.restoring,

@@ -5,7 +5,17 @@ import pytest
 from botocore.loaders import Loader
 
 os.environ.setdefault("AWS_SAM_LOCAL", "true")
-from benchmarks import contenders, loop, sections, sftp, sftp_section, startup, waiting
+from benchmarks import (
+    contenders,
+    lint,
+    lint_section,
+    loop,
+    sections,
+    sftp,
+    sftp_section,
+    startup,
+    waiting,
+)
 from benchmarks.contenders import OTHERS, OURS, Contender
 from benchmarks.virtual import Api, Clock, Run
 from local.emulator.settings import Throttle
@@ -170,3 +180,15 @@ def test_what_is_slow_grows_or_opens_late_misses_its_goal() -> None:
     quick = sftp.Moved({"put": 80, "get": 120}, 128)
     section = sftp_section.sftp(1, {sftp.OURS: quick, sftp.PLAIN: plain}, [1, 50])
     assert [goal.met for goal in section.goals] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("with_rules_s", "met"), [([1.0, 1.3, 2.18], True), ([1.0, 1.3, 2.3], False)]
+)
+def test_what_lint_rules_add_is_the_median_of_the_rounds(
+    with_rules_s: list[float], *, met: bool
+) -> None:
+    times = lint.Times(alone=[1.0, 1.0, 2.0], with_rules=with_rules_s)
+    section = lint_section.lint({"a template": times})
+    assert [goal.met for goal in section.goals] == [met]
+    assert len(section.tables[0].rows) == 1

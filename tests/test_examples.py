@@ -11,7 +11,8 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from deploy.artefact import ROOT
-from transfer_server_state.declaration import SCHEMA, Home, parse
+from transfer_server_state.declaration import Home, parse
+from transfer_server_state.schema import SCHEMA
 
 EXAMPLES = ROOT / "examples"
 HOME = Home("aws", "eu-west-1", "111122223333")

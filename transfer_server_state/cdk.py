@@ -11,7 +11,8 @@ from typing import Any
 from aws_cdk import Annotations, CustomResource, Duration, Fn, Token
 from constructs import Construct
 
-from transfer_server_state.declaration import TYPE, Home, InvalidDeclarationError, parse
+from transfer_server_state.declaration import Home, InvalidDeclarationError, parse
+from transfer_server_state.schema import TYPE
 
 EXPORT = "TransferServerState-ServiceToken"
 # Stands in for what only the deployment knows.

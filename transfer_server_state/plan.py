@@ -17,6 +17,7 @@ from transfer_server_state.machine import COMMANDS, STABLE, State, Step, next_st
 from transfer_server_state.outcome import ADVICE, STANDS, Outcome
 from transfer_server_state.request import Owner, Request
 from transfer_server_state.row import Row
+from transfer_server_state.schema import PROPERTIES
 
 # What AWS writes where a value is not known before it is applied; it may stand within others.
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -228,7 +229,7 @@ class _Forecast:
         known = {
             name: value
             for name, value in change.after.items()
-            if name not in unknown or name not in declaration.SCHEMA["properties"]
+            if name not in unknown or name not in PROPERTIES
         }
         try:
             request = self._request(change, known | stand_ins)

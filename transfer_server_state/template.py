@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from transfer_server_state.declaration import Home, declares
+from transfer_server_state.declaration import Home
 from transfer_server_state.plan import (
     KNOWN_AFTER_APPLY,
     Change,
@@ -21,6 +21,7 @@ from transfer_server_state.plan import (
     is_unknown,
 )
 from transfer_server_state.request import Owner
+from transfer_server_state.schema import declares
 
 SERVER = "AWS::Transfer::Server"
 _STACKS = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}

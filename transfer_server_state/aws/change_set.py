@@ -11,9 +11,9 @@ from typing import Any
 
 from transfer_server_state import template
 from transfer_server_state.aws.client import Aws, RefusedError
-from transfer_server_state.declaration import CUSTOM_RESOURCE, TYPE, declares
 from transfer_server_state.plan import Change, Deployment, ServerUpdate
 from transfer_server_state.request import Owner
+from transfer_server_state.schema import CUSTOM_RESOURCE, TYPE, declares
 from transfer_server_state.template import SERVER, Stack
 
 _NESTED = "AWS::CloudFormation::Stack"
