@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 _PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
 
+ROLES = {"Role": "provider", "GuardRole": "guard", "TerraformRole": "terraform"}
 # The state that shows a server on its way, and where that ends if it does not succeed.
 _UNDER_WAY = {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}
 _FAILURE = {State.ONLINE: State.START_FAILED, State.OFFLINE: State.STOP_FAILED}
@@ -99,7 +100,7 @@ def permissions() -> str:
     """List the statements of the functions' roles."""
     rows = []
     for name, resource in template()["Resources"].items():
-        role = {"Role": "provider", "GuardRole": "guard"}.get(name, "both")
+        role = ROLES.get(name, "all")
         declared: dict[str, Any] = resource.get("Properties", {})
         for policy in declared.get("Policies") or [declared]:
             for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
