@@ -76,3 +76,9 @@ variable "function_name" {
   type        = string
   default     = "transfer-server-state-terraform"
 }
+
+variable "check_drift" {
+  description = "Whether every plan reads how the server is, and warns of a drift. It takes the permission to invoke the function, which is that to stop the server: false for whoever may plan and not apply."
+  type        = bool
+  default     = true
+}

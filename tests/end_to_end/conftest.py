@@ -12,7 +12,7 @@ from local.scenarios import World
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     with running() as engine:
-        provider_stack.deploy(engine)
+        provider_stack.deploy(engine, TerraformFunction="ON")
         yield engine
 
 
