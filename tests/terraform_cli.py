@@ -26,11 +26,7 @@ provider_installation {{
 def environment(folder: Path) -> dict[str, str]:
     """Return what Terraform needs in its environment, with the mirror that is named, if any."""
     # Nobody listens at that proxy.
-    offline = {
-        "CHECKPOINT_DISABLE": "1",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "TF_IN_AUTOMATION": "1",
-    }
+    offline = {"CHECKPOINT_DISABLE": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
     if mirror := os.environ.get(_MIRROR):
         config = folder / "mirror.tfrc"
         config.write_text(_ONLY_THE_MIRROR.format(mirror))
@@ -38,22 +34,49 @@ def environment(folder: Path) -> dict[str, str]:
     return offline
 
 
+def terraform() -> str:
+    """Return where it is, or skip the test that needs it."""
+    return shutil.which("terraform") or pytest.skip("terraform is not on the PATH")
+
+
 @dataclass
-class TerraformCli:
-    """Terraform in the folder of a root module."""
+class Configuration:
+    """A root module in a folder of its own, with the values of its variables."""
 
     folder: Path
     environment: Mapping[str, str]
+    variables: Mapping[str, str]
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, in plain text, both streams as one."""
-        program = shutil.which("terraform")
-        if program is None:
-            pytest.skip("terraform is not on the PATH")
+    def init(self) -> None:
+        """Install the provider, or skip the test that needs it."""
+        if self._run("init").returncode:
+            pytest.skip(f"Terraform finds no mirror of the AWS provider here; {_MIRROR} names one")
+
+    def plan(self, **variables: str) -> tuple[int, str]:
+        """Return 0 where there is nothing to do, 2 where there is, and what was printed."""
+        done = self._run("plan", "-detailed-exitcode", *self._given(variables))
+        return done.returncode, _on_one_line(done.stdout)
+
+    def succeed(self, command: str, *options: str, **variables: str) -> str:
+        """Apply or destroy, and return what was printed."""
+        done = self._run(command, "-auto-approve", *options, *self._given(variables))
+        assert done.returncode == 0, done.stdout
+        return _on_one_line(done.stdout)
+
+    def fail(self, command: str, **variables: str) -> str:
+        """Apply or destroy in vain, and return what was printed."""
+        done = self._run(command, "-auto-approve", *self._given(variables))
+        assert done.returncode == 1, done.stdout
+        return _on_one_line(done.stdout)
+
+    def _given(self, variables: Mapping[str, str]) -> list[str]:
+        return [f"-var={name}={value}" for name, value in {**self.variables, **variables}.items()]
+
+    def _run(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
-            [program, *arguments, "-no-color"],
+            [terraform(), command, "-no-color", "-input=false", *options],
             cwd=self.folder,
-            env={**os.environ, **self.environment},
+            env=dict(self.environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -61,9 +84,7 @@ class TerraformCli:
             check=False,
         )
 
-    def init(self) -> None:
-        """Install the provider, or skip the test that needs it."""
-        if self.run("init", "-input=false").returncode:
-            pytest.skip(
-                f"Terraform finds no mirror of the AWS provider here; {_MIRROR} names one"
-            )
+
+def _on_one_line(printed: str) -> str:
+    """Undo the frames and line breaks of Terraform's diagnostics."""
+    return " ".join(printed.translate(dict.fromkeys(map(ord, "│╷╵"), " ")).split())
