@@ -62,8 +62,9 @@ simulate: setup ## SEEDS=N histories on its worst days, or a trace of one: SEED=
 bench: setup ## measure it beside what one would pick instead; about six minutes
 	@$(BIN)/python -m benchmarks
 
-docs: setup ## the README's reference, from the code that it describes
+docs: setup ## the READMEs' reference, from the code that they describe
 	$(BIN)/python -m docs.reference
+	$(BIN)/python -m docs.modules
 
 up: $(VENV)/.ready-run ## the same to try out, shown live, until Ctrl-C; PORT=4566 for a fixed port
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.up $(if $(PORT),--port "$(PORT)"))

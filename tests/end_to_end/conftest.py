@@ -31,11 +31,12 @@ def world(engine: Engine) -> World:
 
 @pytest.fixture
 def configure(engine: Engine, tmp_path: Path) -> Callable[[str, str], Configuration]:
-    """Set up a module's example for a server, so that Terraform calls the engine."""
+    """Set up a module's example, MODULE/examples/NAME, for a server; Terraform calls the engine."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
-    def configure(module: str, server_id: str) -> Configuration:
+    def configure(example: str, server_id: str) -> Configuration:
         folder = tmp_path / server_id
+        module, _, path = example.partition("/")
         shutil.copytree(ROOT / "terraform" / module, folder)
         environment = {
             **kept,
@@ -45,8 +46,7 @@ def configure(engine: Engine, tmp_path: Path) -> Callable[[str, str], Configurat
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": "127.0.0.1",
         }
-        example = folder / "examples" / "basic"
-        configuration = Configuration(example, environment, {"server_id": server_id})
+        configuration = Configuration(folder / path, environment, {"server_id": server_id})
         configuration.init()
         return configuration
 

@@ -17,7 +17,7 @@ def test_it_declares_warns_of_drift_fails_with_the_reason_and_goes_again(
     def put(state: str) -> None:
         engine.control("POST", f"{server}/state", {"state": state})
 
-    terraform = configure("invocation", world.server_id)
+    terraform = configure("invocation/examples/basic", world.server_id)
     put("OFFLINE")
     assert 'state = "ONLINE"' in terraform.succeed("apply", **ONLINE)
     assert world.state() == "ONLINE"
