@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture parameters deploy package lock clean build-Provider build-Guard build-Terraform
+.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture parameters deploy package lock clean build-Provider build-Guard build-HookFunction build-TerraformFunction
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,7 +116,7 @@ package: $(VENV)/.ready-run ## for StackSets, translated and zipped: make packag
 PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 COMPILE_WITH = python3.14
-build-Provider build-Guard build-Terraform:
+build-Provider build-Guard build-HookFunction build-TerraformFunction:
 	cp -R handler schemas transfer_server_state "$(ARTIFACTS_DIR)/"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt

@@ -18,7 +18,14 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 _PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
 
-ROLES = {"Role": "provider", "GuardRole": "guard", "TerraformRole": "terraform"}
+ROLES = {
+    "Role": "provider",
+    "GuardRole": "guard",
+    "HookRole": "hook",
+    "HookExecutionRole": "CloudFormation",
+    "TerraformRole": "terraform",
+}
+
 # The state that shows a server on its way, and where that ends if it does not succeed.
 _UNDER_WAY = {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}
 _FAILURE = {State.ONLINE: State.START_FAILED, State.OFFLINE: State.STOP_FAILED}

@@ -8,7 +8,8 @@ import ipaddress
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -52,21 +53,25 @@ def _is_loopback(parts: SplitResult) -> bool:
         return parts.hostname == "localhost"
 
 
-def put(url: str, body: bytes) -> int:
-    """PUT once and return the HTTP status; raises BotoCoreError.
-
-    Proxies and certificates are those that boto3 goes by.
-    """
+@contextmanager
+def session(url: str) -> Iterator[URLLib3Session]:
+    """Open what sends to a secret URL, by the proxies and certificates that boto3 goes by."""
     # On DEBUG it logs the URL.
     logging.getLogger("urllib3").setLevel(logging.INFO)
     verify = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or True
-    session = URLLib3Session(verify=verify, proxies=get_environ_proxies(url), timeout=_TIMEOUT_S)
+    opened = URLLib3Session(verify=verify, proxies=get_environ_proxies(url), timeout=_TIMEOUT_S)
     try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def put(url: str, body: bytes) -> int:
+    """PUT once and return the HTTP status; raises BotoCoreError."""
+    with session(url) as opened:
         # Presigned without a content type, so it has to be empty.
         request = AWSRequest("PUT", url, {"content-type": ""}, body).prepare()
-        return int(session.send(request).status_code)
-    finally:
-        session.close()
+        return int(opened.send(request).status_code)
 
 
 def deliver(

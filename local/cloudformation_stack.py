@@ -37,6 +37,10 @@ class Stack:
 
         Raises RefusedError.
         """
+        self.execute(self.propose(template, parameters))
+
+    def propose(self, template: str, parameters: Mapping[str, str] | None = None) -> str:
+        """Make a change set of it, and return its name. Raises RefusedError."""
         change_set = f"change-{uuid.uuid4().hex}"
         created = self.client.create_change_set(
             StackName=self.name,
@@ -55,7 +59,11 @@ class Stack:
             if found["Status"] == "FAILED":
                 raise RefusedError(found.get("StatusReason", "no reason was given"))
             time.sleep(LOOK_EVERY_S)
-        self.client.execute_change_set(**names)
+        return change_set
+
+    def execute(self, change_set: str) -> None:
+        """Execute a change set, and return when that has begun."""
+        self.client.execute_change_set(StackName=self.name, ChangeSetName=change_set)
 
     def delete(self) -> None:
         """Begin to delete it."""

@@ -8,6 +8,7 @@ import json
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 from deploy import artefact
 from local.cloudformation_stack import Stack
@@ -72,6 +73,33 @@ def guard(engine: Engine, server_id: str = "") -> None:
         FunctionName=deployed(engine, "Guard"),
         Payload=json.dumps({"id": uuid.uuid4().hex, **(updated if server_id else scheduled)}),
     )
+
+
+def hook(
+    engine: Engine, stack_id: str, payload: dict[str, str], point: str = "UPDATE_PRE_PROVISION"
+) -> dict[str, Any]:
+    """Ask the hook about a stack's operation, and return its answer.
+
+    The engine calls no hooks, so it is called with what AWS sends, the payload behind a URL:
+    https://docs.aws.amazon.com/cloudformation-cli/latest/hooks-userguide/lambda-hooks.html
+    """
+    s3, named = engine.client("s3"), {"Bucket": f"payloads-{uuid.uuid4().hex}", "Key": "payload"}
+    s3.create_bucket(Bucket=named["Bucket"])
+    s3.put_object(**named, Body=json.dumps(payload).encode())
+    event = {
+        "clientRequestToken": uuid.uuid4().hex,
+        "stackId": stack_id,
+        "actionInvocationPoint": point,
+        "requestData": {
+            "targetName": "STACK",
+            "targetType": "STACK",
+            "payload": s3.generate_presigned_url("get_object", Params=named),
+        },
+    }
+    answer = engine.client("lambda").invoke(
+        FunctionName=deployed(engine, "HookFunction"), Payload=json.dumps(event)
+    )
+    return dict(json.load(answer["Payload"]))
 
 
 def build(target: Path) -> Path:

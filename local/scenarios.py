@@ -74,9 +74,13 @@ class World:
             SshPublicKeyBody=self.client.public_key,
         )
 
+    def stack(self, name: str) -> Stack:
+        """Return a stack by its name, which need not exist yet."""
+        return self.stacks.setdefault(name, Stack(self.engine.client("cloudformation"), name))
+
     def deploy(self, name: str, template: str = TEMPLATE, **declared: str) -> str:
         """Deploy a stack by change set, and return the status that it ends in."""
-        stack = self.stacks.setdefault(name, Stack(self.engine.client("cloudformation"), name))
+        stack = self.stack(name)
         if template != SERVER_AND_STATE:
             declared = {"ServerId": self.server_id, **declared}
         stack.change(template, declared)

@@ -228,7 +228,7 @@ def test_it_reads_and_no_more(account: Account) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--stack", "elsewhere", "drift"], "no stack elsewhere with a registry"),
+        (["--provider", "elsewhere", "drift"], "no stack elsewhere with a registry"),
         (["release", "s-00000000000000009"], "s-00000000000000009 is declared by nobody"),
     ],
 )

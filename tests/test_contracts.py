@@ -1,20 +1,26 @@
 """What must stay true of the code itself: its imports, and the permissions that it needs."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import botocore.session
+import pytest
 from cfnlint.decode import decode_str
 
 from transfer_server_state.aws.client import _Loader
+from transfer_server_state.cli import main
 
 ROOT = Path(__file__).parent.parent
 PACKED = [
     path for name in ("handler", "transfer_server_state") for path in (ROOT / name).rglob("*.py")
 ]
+# What the command line calls with its user's permissions, and the hook in part.
+OF_PEOPLE = ROOT / "transfer_server_state/aws/change_set.py"
+OF_THE_HOOK = {"cloudformation:ListStackResources"}
 SERVICES = ("cloudformation", "dynamodb", "events", "lambda", "transfer")
 # What Lambda itself does in the name of the role.
 LAMBDA_S_OWN = {"sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"}
@@ -28,8 +34,8 @@ OF_A_KEY = {
 }
 
 
-def actions_in_code() -> set[str]:
-    """Find the operations that the function's code names, as the actions that permit them."""
+def actions_in_code(*paths: Path) -> set[str]:
+    """Find the operations that code names, the functions' own if no other, as actions."""
     session = botocore.session.get_session()
     operations = {
         operation: f"{service}:{operation}"
@@ -40,7 +46,7 @@ def actions_in_code() -> set[str]:
     operations["Invoke"] = "lambda:InvokeFunction"
     return {
         operations[node.value]
-        for path in PACKED
+        for path in paths or [path for path in PACKED if path != OF_PEOPLE]
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and node.value in operations
     }
@@ -75,9 +81,18 @@ def actions(*logical_ids: str) -> list[str]:
 
 
 def test_the_roles_permit_exactly_what_the_code_calls() -> None:
-    assert set(actions()) == actions_in_code() | LAMBDA_S_OWN | OF_A_KEY
-    for role in ("Role", "GuardRole", "TerraformRole"):
+    assert set(actions()) == actions_in_code() | OF_THE_HOOK | LAMBDA_S_OWN | OF_A_KEY
+    for role in ("Role", "GuardRole", "HookRole", "TerraformRole"):
         assert len(actions(role)) == len(set(actions(role)))
+
+
+def test_the_command_line_tells_which_permissions_it_takes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["plan", "--help"])
+    told = capsys.readouterr().out
+    assert actions_in_code(OF_PEOPLE) <= set(re.findall(r"[a-z]+:[A-Za-z]+", told))
 
 
 def test_only_what_aws_knows_no_resource_for_is_for_everything() -> None:
@@ -87,7 +102,7 @@ def test_only_what_aws_knows_no_resource_for_is_for_everything() -> None:
 
 
 def test_a_function_may_go_on_under_an_alias_or_a_version_too() -> None:
-    (invoke,) = (s for s in statements() if s["Action"] == "lambda:InvokeFunction")
+    (invoke,) = (s for s in statements("Role") if s["Action"] == "lambda:InvokeFunction")
     function, qualified = (resource["Fn::Sub"] for resource in invoke["Resource"])
     assert function.endswith(":function:${NamePrefix}-provider")
     assert qualified == f"{function}:*"

@@ -59,7 +59,7 @@ def test_a_timeout_has_the_schema_s_limits_or_the_function_s(
     module: Path, variables: dict[str, Block]
 ) -> None:
     number = PROPERTIES["ServiceTimeout"]["anyOf"][0]
-    function = template()["Resources"]["Terraform"]["Properties"]
+    function = template()["Resources"]["TerraformFunction"]["Properties"]
     longest = function["Timeout"] if module.name == "invocation" else number["maximum"]
     text = variables["service_timeout"].text
     assert re.findall(r"[<>]= (\d+)", text) == [str(number["minimum"]), str(longest)]

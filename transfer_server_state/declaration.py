@@ -34,6 +34,12 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = 50
 
 
+TYPE = "Custom::TransferServerState"
+CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
+# By the name of the provider's function or export: all that a template tells of a token.
+_TOKENS = ("transfer-server-state-provider", "TransferServerState-ServiceToken")
+
+
 class InvalidDeclarationError(ValueError):
     """The properties are not what may be declared; the text names every violation."""
 
@@ -111,6 +117,14 @@ def parse_released(properties: object) -> Declaration:
         if timeout_s.isdecimal()
         else LONGEST_TIMEOUT_S,
         restores=given.get("OnDelete") == "RESTORE",
+    )
+
+
+def declares(resource_type: object, service_token: object) -> bool:
+    """Tell whether a resource of a template is such a declaration, under either of its types."""
+    ours = any(name in str(service_token) for name in _TOKENS)
+    return resource_type == TYPE or (
+        resource_type == "AWS::CloudFormation::CustomResource" and ours
     )
 
 

@@ -17,7 +17,7 @@ from tests.terraform_cli import Configuration
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     with running() as engine:
-        provider_stack.deploy(engine, TerraformFunction="ON")
+        provider_stack.deploy(engine, Hook="WARN", Terraform="ON")
         yield engine
 
 

@@ -27,7 +27,7 @@ MADE_BY_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"
 KEPT = TEMPLATE.replace(
     "      DesiredState: !Ref", "      OnDrift: REASSERT\n      DesiredState: !Ref"
 )
-Act = Callable[[], None]
+Act = Callable[[], object]
 
 
 def _listed(value: str | list[str]) -> list[str]:
@@ -159,10 +159,52 @@ def drifted_back(situation: Situation) -> Iterator[Act]:
     yield lambda: provider_stack.guard(situation.engine, situation.server_id)
 
 
+RIVAL = KEPT.replace("!Ref DesiredState", "OFFLINE")
+# Of two that are declared the second is given up first, and that takes its time.
+BOTH = KEPT.replace(
+    "\nOutputs:",
+    """
+  Second:
+    Type: Custom::TransferServerState
+    DependsOn: State
+    Properties:
+      ServiceToken: !ImportValue TransferServerState-ServiceToken
+      ServerId: SECOND
+      DesiredState: OFFLINE
+      OnDelete: RESTORE
+
+Outputs:""",
+)
+
+
+@contextmanager
+def asked_about_a_rival(situation: Situation) -> Iterator[Act]:
+    situation.has_declared()
+    template = RIVAL.replace("!Ref ServerId", situation.server_id)
+    another = situation.stack.stack_id.replace(situation.stack.name, "another")
+    yield lambda: provider_stack.hook(situation.engine, another, {"template": template})
+
+
+@contextmanager
+def asked_about_a_deletion(situation: Situation) -> Iterator[Act]:
+    second = Situation(situation.engine)
+    template = BOTH.replace("SECOND", second.server_id)
+    declared = {"ServerId": situation.server_id, "DesiredState": "OFFLINE"}
+    situation.stack.change(template, declared)
+    assert situation.stack.settled() == "CREATE_COMPLETE"
+    situation.engine.control("PATCH", f"{second.path}/settings", {"start_s": 30})
+    situation.stack.delete()
+    literal = template.replace("!Ref ServerId", situation.server_id)
+    yield lambda: provider_stack.hook(
+        *(situation.engine, situation.stack.stack_id, {"template": literal}),
+        point="DELETE_PRE_PROVISION",
+    )
+
+
 def _invoke_terraform_s(situation: Situation, desired: str) -> None:
     payload = {"ServerId": situation.server_id, "Owner": "files", "DesiredState": desired}
     situation.engine.client("lambda").invoke(
-        FunctionName=provider_stack.deployed(situation.engine, "Terraform"),
+        FunctionName=provider_stack.deployed(situation.engine, "TerraformFunction"),
         InvocationType="Event",
         Payload=json.dumps(payload),
     )
@@ -208,6 +250,14 @@ GUARD_NEEDS_WHEN = {
     "cloudformation:DescribeStackResource": drifted,
     "events:PutEvents": drifted,
 }
+HOOK_NEEDS_WHEN = {
+    "cloudformation:DescribeStackEvents": asked_about_a_deletion,
+    "cloudformation:DescribeStackResource": asked_about_a_rival,
+    "cloudformation:DescribeStacks": asked_about_a_rival,
+    "cloudformation:ListStackResources": asked_about_a_rival,
+    "dynamodb:GetItem": asked_about_a_rival,
+    "transfer:DescribeServer": asked_about_a_rival,
+}
 TERRAFORM_NEEDS_WHEN = {
     "transfer:DescribeServer": stopped_by_terraform,
     "transfer:StopServer": stopped_by_terraform,
@@ -220,6 +270,7 @@ TERRAFORM_NEEDS_WHEN = {
 ROLES = {
     "Role": NEEDED_WHEN,
     "GuardRole": GUARD_NEEDS_WHEN,
+    "HookRole": HOOK_NEEDS_WHEN,
     "TerraformRole": TERRAFORM_NEEDS_WHEN,
 }
 EACH_ACTION = [(role, action) for role, needed in ROLES.items() for action in needed]

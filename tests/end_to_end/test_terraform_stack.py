@@ -70,6 +70,7 @@ def new_server(engine: Engine) -> str:
 def invoked(engine: Engine, payload: dict[str, str]) -> dict[str, str]:
     """Invoke the function as the other module does, without Terraform."""
     answer = engine.client("lambda").invoke(
-        FunctionName=provider_stack.deployed(engine, "Terraform"), Payload=json.dumps(payload)
+        FunctionName=provider_stack.deployed(engine, "TerraformFunction"),
+        Payload=json.dumps(payload),
     )
     return dict(json.load(answer["Payload"]))

@@ -11,6 +11,7 @@ from typing import Any
 
 from handler.cloudformation import Provider
 from handler.guard import Guard
+from handler.hook import Hook
 from local.emulator import State
 from local.emulator.service import Service
 from tests.fakes.border import Border, Watched
@@ -175,6 +176,17 @@ class Account:
         event = {"id": next(self._ids), **(event or SCHEDULED)}
         context = Context(self.clock, self.clock.now() + 300)
         Guard(aws=self.aws, clock=self.clock).handle(event, context)
+
+    def hook(self, event: Any, payload: Any, remaining_s: float = 30) -> dict[str, Any]:
+        """Invoke the hook, with what stands behind its URL or what keeps that from being read."""
+
+        def fetch(*_: object) -> Any:
+            if isinstance(payload, Exception):
+                raise payload
+            return payload
+
+        context = Context(self.clock, self.clock.now() + remaining_s)
+        return Hook(aws=self.aws, fetch=fetch, clock=self.clock).handle(event, context)
 
     @property
     def row(self) -> Row:

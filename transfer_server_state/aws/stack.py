@@ -104,7 +104,9 @@ class Stacks:
         return {} if gone else detail
 
     def _root(self, stack_id: str) -> str:
-        return str(self._describe(stack_id).get("RootId", stack_id))
+        # One that is only planned has none.
+        found = self._find("DescribeStacks", StackName=stack_id).get("Stacks", [{}])
+        return str(found[0].get("RootId", stack_id))
 
     def _describe(self, stack_id: str) -> dict[str, Any]:
         found = self._aws.call("cloudformation", "DescribeStacks", StackName=stack_id)
