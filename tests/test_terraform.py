@@ -118,6 +118,16 @@ def test_the_same_again_gives_no_command(account: Account, terraform: Terraform)
     assert account.commands == ["StopServer"]
 
 
+def test_what_is_as_declared_after_a_change_is_believed_when_reads_can_show_it(
+    account: Account, terraform: Terraform
+) -> None:
+    terraform.apply(DesiredState="OFFLINE")
+    account.state = State.ONLINE
+    began_s = account.clock.now()
+    terraform.apply(DesiredState="ONLINE")
+    assert account.clock.now() - began_s >= 15
+
+
 def test_restore_brings_back_what_was_found_though_there_is_no_id(
     account: Account, terraform: Terraform
 ) -> None:
@@ -272,6 +282,15 @@ def test_it_waits_until_the_function_s_own_end_and_says_so(
     assert account.commands == ["StopServer"]
 
 
+def test_an_aws_that_does_not_answer_is_waited_for_as_long(
+    account: Account, terraform: Terraform
+) -> None:
+    account.border.broken["DescribeServer"] = client_error("ThrottlingException", 400, "Any")
+    with pytest.raises(TransferServerStateError, match="When AWS answers, apply again") as raised:
+        terraform.apply(DesiredState="OFFLINE")
+    assert "It may take 900 s" in str(raised.value)
+
+
 def test_a_shorter_service_timeout_holds(account: Account, terraform: Terraform) -> None:
     account.emulator.set(account.server_id, stop_s=2_000)
     began_s = account.clock.now()
@@ -337,16 +356,18 @@ def test_what_goes_wrong_in_the_provider_is_told_in_a_sentence(
 # Who declares
 
 
+# A stack's resource may well have the same name.
+@pytest.mark.parametrize("name", ["prod", "State"])
 def test_a_rival_of_a_stack_s_is_refused_with_both_names(
-    account: Account, terraform: Terraform
+    account: Account, terraform: Terraform, name: str
 ) -> None:
     account.send("Create", DesiredState="ONLINE")
     account.become("CREATE_COMPLETE")
     with pytest.raises(TransferServerStateError) as raised:
-        terraform.apply(DesiredState="OFFLINE")
+        terraform.apply(DesiredState="OFFLINE", Owner=name)
     assert str(raised.value) == (
-        f"{account.server_id} is declared by demo/State, so terraform/prod may not declare it too. "
-        "A server has one declaration: remove one of the two."
+        f"{account.server_id} is declared by demo/State, so terraform/{name} may not declare it "
+        "too. A server has one declaration: remove one of the two."
     )
     assert account.commands == []
 
@@ -377,6 +398,7 @@ def test_what_terraform_has_forgotten_a_person_can_release(
     arguments = ["--registry", TABLE, "release", account.server_id, "--yes"]
     assert cli.main(arguments, aws=account.aws, clock=account.clock) == 0
     assert account.row.is_free
+    assert "DescribeStackResource" not in account.border.calls
     terraform.kept = None
     assert terraform.apply(DesiredState="ONLINE", Owner="other")["State"] == "ONLINE"
 
@@ -487,6 +509,17 @@ def test_a_read_shows_what_is_and_what_is_declared_and_changes_nothing(
         account, "is ONLINE, wanted OFFLINE; terraform/prod declares OFFLINE: drifted"
     )
     assert (account.row, account.commands) == (row, commands)
+
+
+def test_a_server_on_its_way_is_no_problem(account: Account, terraform: Terraform) -> None:
+    account.emulator.set(account.server_id, stop_s=300)
+    meanwhile: list[dict[str, str]] = []
+    account.clock.after(100, lambda: meanwhile.append(terraform.read(DesiredState="OFFLINE")))
+    terraform.apply(DesiredState="OFFLINE")
+    account.state = State.STOPPING
+    meanwhile.append(terraform.read(DesiredState="OFFLINE"))
+    assert [each["Standing"] for each in meanwhile] == ["at work", "moving"]
+    assert [each["Problem"] for each in meanwhile] == ["", ""]
 
 
 def test_a_read_tells_of_who_else_declares_or_that_nobody_does(

@@ -117,8 +117,8 @@ def _declare(
         violations.append(str(error))
     if violations:
         raise InvalidDeclarationError("; ".join(violations))
-    moves = kind == "Update" and declaration.moves(before, given)
-    return _request(kind, given, asked, invocation, doubted=moves)
+    doubted = declaration.moves(before, given)
+    return _request(kind, given, asked, invocation, doubted=doubted)
 
 
 def _release(given: object, invocation: Invocation) -> Request:
