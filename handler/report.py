@@ -23,7 +23,7 @@ _SHORTEST_PROBLEM = 20
 _AGAIN = {"Delete": "delete again, or retain the resource"}
 _AGAIN_IN_TERRAFORM = {
     "Create": "apply again",
-    "Update": "change the triggers and apply, else the next plan is empty",
+    "Update": "apply again, with other Triggers if the plan is empty",
     "Delete": "destroy again",
     "Read": "plan again",
 }

@@ -202,6 +202,18 @@ def test_what_a_failed_replacement_was_to_replace_releases_the_server(
     assert account.row.is_free
 
 
+def test_an_instance_that_never_came_to_declare_releases_the_server(
+    account: Account, terraform: Terraform
+) -> None:
+    terraform.apply(DesiredState="ONLINE", Instance="1")
+    account.border.broken["PutItem"] = client_error("AccessDeniedException", 400, "PutItem")
+    with pytest.raises(TransferServerStateError, match="denied"):
+        terraform.apply(DesiredState="OFFLINE", Instance="2")
+    account.border.broken.clear()
+    terraform.destroy()
+    assert account.row.is_free
+
+
 def test_another_server_takes_the_first_ones_place(account: Account, terraform: Terraform) -> None:
     other = account.new_server()
     terraform.apply(DesiredState="OFFLINE", OnDelete="RESTORE")
@@ -254,7 +266,9 @@ def test_a_failed_update_is_made_good_by_the_next_though_its_input_was_kept(
 ) -> None:
     terraform.apply(DesiredState="ONLINE")
     account.emulator.set(account.server_id, stop_failures=1)
-    with pytest.raises(TransferServerStateError, match="change the triggers and apply"):
+    with pytest.raises(
+        TransferServerStateError, match="then apply again, with other Triggers if the plan"
+    ):
         terraform.apply(DesiredState="OFFLINE")
     assert terraform.kept
     assert terraform.kept["DesiredState"] == "OFFLINE"
@@ -325,7 +339,7 @@ def test_every_violation_is_told_at_once_and_nothing_is_called(
         )
     reason = str(raised.value)
     assert "Owner: 'no good/name', expected a name of up to 64 letters" in reason
-    assert "Instance: 7, expected up to 64 letters" in reason
+    assert "Instance: 7, expected up to 20 digits" in reason
     assert "DesiredState: 'OFLINE', expected ONLINE or OFFLINE; did you mean OFFLINE?" in reason
     assert "OnDrift: 'MEND', expected REPORT or REASSERT" in reason
     assert "Trigers: there is no such property; did you mean Triggers?" in reason
@@ -492,19 +506,21 @@ def problem(account: Account, stands: str) -> str:
 def test_a_read_shows_what_is_and_what_is_declared_and_changes_nothing(
     account: Account, terraform: Terraform
 ) -> None:
-    terraform.apply(DesiredState="OFFLINE")
+    terraform.apply(DesiredState="OFFLINE", Instance="1")
     row, commands = account.row, account.commands
     assert terraform.read(DesiredState="OFFLINE") == {
         "ServerId": account.server_id,
         "State": "OFFLINE",
         "Declared": "OFFLINE",
         "Owner": "terraform/prod",
+        "Instance": "1",
         "Standing": "as declared",
         "Problem": "",
     }
     account.state = State.ONLINE
     drifted = terraform.read(DesiredState="OFFLINE")
     assert (drifted["State"], drifted["Standing"]) == ("ONLINE", "drifted")
+    assert drifted["Instance"] == "1"
     assert drifted["Problem"] == problem(
         account, "is ONLINE, wanted OFFLINE; terraform/prod declares OFFLINE: drifted"
     )
@@ -548,6 +564,35 @@ def test_a_read_tells_of_what_failed_and_of_what_was_never_sent(
     assert terraform.read(DesiredState="OFFLINE")["Problem"] == problem(
         account, "is STOP_FAILED, wanted OFFLINE; terraform/prod declares OFFLINE: failed"
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "instance"),
+    [
+        ({}, "1"),
+        ({"DesiredState": "OFFLINE"}, ""),
+        ({"OnDrift": "REASSERT"}, ""),
+        ({"Owner": "other"}, ""),
+        ({"Triggers": {"any": "other"}, "OnDelete": "RESTORE", "Instance": "2"}, "1"),
+    ],
+)
+def test_a_read_gives_the_instance_of_what_stands_and_does_not_have_to_be_declared_again(
+    terraform: Terraform, asked: Input, instance: str
+) -> None:
+    terraform.apply(DesiredState="ONLINE", Instance="1")
+    assert terraform.read(**{"DesiredState": "ONLINE", **asked})["Instance"] == instance
+
+
+def test_what_failed_has_to_be_declared_again_under_another_instance(
+    account: Account, terraform: Terraform
+) -> None:
+    terraform.apply(DesiredState="ONLINE", Instance="1")
+    account.emulator.set(account.server_id, stop_failures=1)
+    with pytest.raises(TransferServerStateError):
+        terraform.apply(DesiredState="OFFLINE", Instance="1")
+    assert terraform.read(DesiredState="OFFLINE")["Instance"] == ""
+    terraform.apply(DesiredState="OFFLINE", Instance="2")
+    assert terraform.read(DesiredState="OFFLINE")["Instance"] == "2"
 
 
 def test_a_read_of_a_server_that_is_gone(terraform: Terraform) -> None:

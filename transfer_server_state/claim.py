@@ -84,7 +84,8 @@ def _is_its_own(request: Request, row: Row) -> bool:
     A replacement of Terraform's has it from its success on; what it replaced is released then.
     """
     succeeded = (row.answer or {}).get("status") == "SUCCESS"
-    return row.owner == request.owner or (row.owner.continues(request.owner) and not succeeded)
+    replaced = succeeded and row.owner.instance > request.owner.instance
+    return row.owner.continues(request.owner) and not replaced
 
 
 def _clears_up(request: Request, row: Row) -> bool:

@@ -36,7 +36,7 @@ class Owner:
 
     @classmethod
     def in_terraform(cls, name: str, instance: str = "") -> "Owner":
-        """Return Terraform's owner of that name; a replacement has another instance."""
+        """Return Terraform's owner of that name; what is planned anew has a later instance."""
         return cls(f"{_TERRAFORM}{instance}", name)
 
     @classmethod
@@ -59,9 +59,14 @@ class Owner:
         return self.stack_id.startswith(_TERRAFORM)
 
     def continues(self, other: "Owner") -> bool:
-        """Tell whether it is the other one, or Terraform's replacement of it."""
+        """Tell whether it is the other one, or another instance of it in Terraform."""
         both = self.is_terraform and other.is_terraform
         return self == other or (both and self.logical_id == other.logical_id)
+
+    @property
+    def instance(self) -> str:
+        """Return which one of Terraform's it is."""
+        return self.stack_id.removeprefix(_TERRAFORM)
 
 
 @dataclass(frozen=True)

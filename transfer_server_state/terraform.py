@@ -26,7 +26,7 @@ _KINDS = {"create": "Create", "update": "Update", "delete": "Delete", "read": "R
 # What only Terraform gives: its pattern, and how that is told.
 _NAMES = {
     "Owner": (r"[A-Za-z0-9._-]{1,64}", "a name of up to 64 letters, digits and . _ -"),
-    "Instance": (r"[A-Za-z0-9._-]{0,64}", "up to 64 letters, digits and . _ -, or nothing"),
+    "Instance": (r"[0-9]{0,20}", "up to 20 digits, later ones greater, or nothing"),
 }
 _IN_ORDER = {Standing.AS_DECLARED, Standing.AT_WORK, Standing.MOVING}
 
@@ -74,22 +74,28 @@ def parse(payload: object, invocation: Invocation) -> Asked:
 
 
 def shown(request: Request, row: Row, actual: State | None, now_s: float) -> dict[str, str]:
-    """Return what a read shows; `Problem` is empty if all is as this configuration has it."""
-    how, declares = "declared by nobody", "nobody declares it"
-    as_asked = False
+    """Return what a read shows.
+
+    `Instance` is that of this configuration's declaration if it stands, else it is empty: then the
+    next apply has to declare. `Problem` is empty if the server is as declared besides.
+    """
+    how, declares, stands = "declared by nobody", "nobody declares it", False
     if not row.is_free:
         how = standing(row, actual, now_s)
         declares = f"{row.owner.name} declares {row.target}: {how}"
-        own = request.owner.continues(row.owner) and row.target is request.desired
-        as_asked = own and how in _IN_ORDER
-    stands = f"{request.server_id} is {actual or 'not there'}, wanted {request.desired}"
+        as_asked = (row.target, row.reasserts) == (request.desired, request.reasserts)
+        stands = request.owner.continues(row.owner) and as_asked and how != Standing.FAILED
+    problem = (
+        f"{request.server_id} is {actual or 'not there'}, wanted {request.desired}; {declares}"
+    )
     return {
         "ServerId": request.server_id,
         "State": actual or "",
         "Declared": "" if row.is_free else row.target,
         "Owner": "" if row.is_free else row.owner.name,
+        "Instance": row.owner.instance if stands else "",
         "Standing": how,
-        "Problem": "" if as_asked else f"{stands}; {declares}",
+        "Problem": "" if stands and how in _IN_ORDER else problem,
     }
 
 

@@ -1,10 +1,9 @@
-# Tells this declaration from others, and a replacement from what it replaces.
+# Whose declaration it is, where no name is given.
 resource "terraform_data" "owner" {}
 
 locals {
-  declaration = {
+  declared = {
     Owner          = coalesce(var.name, terraform_data.owner.id)
-    Instance       = terraform_data.owner.id
     ServerId       = var.server_id
     DesiredState   = var.desired_state
     OnDelete       = var.on_delete
@@ -12,36 +11,44 @@ locals {
     Triggers       = var.triggers
     ServiceTimeout = var.service_timeout
   }
+  read   = jsonencode(merge(local.declared, { tf = { action = "read" } }))
   result = jsondecode(aws_lambda_invocation.state.result)
+
+  # Of a failed update Terraform keeps the input, so nothing would be left to apply. Another instance
+  # is, for as long as the declaration does not stand.
+  standing = join("", [for before in data.aws_lambda_invocation.before : jsondecode(before.result).Instance])
+  renewed  = var.check_drift ? formatdate("YYYYMMDDhhmmss", plantimestamp()) : ""
+  instance = local.standing == "" ? local.renewed : local.standing
+
+  problems = compact([for after in data.aws_lambda_invocation.after : jsondecode(after.result).Problem])
+}
+
+data "aws_lambda_invocation" "before" {
+  count = var.check_drift ? 1 : 0
+
+  function_name = var.function_name
+  input         = local.read
 }
 
 resource "aws_lambda_invocation" "state" {
   function_name   = var.function_name
   lifecycle_scope = "CRUD"
-  input           = jsonencode(local.declaration)
-
-  lifecycle {
-    replace_triggered_by = [terraform_data.owner]
-  }
+  input           = jsonencode(merge(local.declared, { Instance = local.instance }))
 }
 
-# Changes nothing. It is no part of the check below, where it would leave no plan empty.
-data "aws_lambda_invocation" "now" {
+# No part of the check, where it would leave no plan empty.
+data "aws_lambda_invocation" "after" {
   count = var.check_drift ? 1 : 0
 
   function_name = var.function_name
-  input         = jsonencode(merge(local.declaration, { tf = { action = "read" } }))
+  input         = local.read
 
   depends_on = [aws_lambda_invocation.state]
-}
-
-locals {
-  problems = compact([for now in data.aws_lambda_invocation.now : jsondecode(now.result).Problem])
 }
 
 check "as_declared" {
   assert {
     condition     = length(local.problems) == 0
-    error_message = "${join(", ", local.problems)}. To have it asserted again, change triggers and apply."
+    error_message = "${join(", ", local.problems)}. An apply with other triggers asserts it again."
   }
 }

@@ -20,5 +20,5 @@ output "previous_state" {
 
 output "owner" {
   description = "Who declares it, as the registry has it."
-  value       = "terraform/${local.declaration.Owner}"
+  value       = "terraform/${local.declared.Owner}"
 }

@@ -78,7 +78,7 @@ variable "function_name" {
 }
 
 variable "check_drift" {
-  description = "Whether every plan reads how the server is, and warns of a drift. It takes the permission to invoke the function, which is that to stop the server: false for whoever may plan and not apply."
+  description = "Whether every plan reads how the server is, warns of a drift, and repeats what failed. It takes the permission to invoke the function, which is that to stop the server: false for whoever may plan and not apply."
   type        = bool
   default     = true
 }
