@@ -70,6 +70,8 @@ class Timeline:
                 self._below(f"✓ {sight.text}", "green")
             case Kind.LOG:
                 self._below(sight.text, "dim")
+            case Kind.PLAN:
+                self._below(sight.text, "magenta")
             case _:
                 self._row(sight)
 

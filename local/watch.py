@@ -26,7 +26,8 @@ class Kind(IntEnum):
     CALL = 2
     SERVER = 3
     LOG = 4
-    CHECK = 5
+    PLAN = 5
+    CHECK = 6
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Sight:
     """Something that happened.
 
     `at_s` is in seconds since the epoch. `subject` is a stack and its resource, a server or a
-    client; `text` a status, an operation, a state, what the client did, a line of a log, or a
-    promise that held; `reason` why something failed.
+    client; `text` a status, an operation, a state, what the client did, a line of a log or of
+    a plan, or a promise that held; `reason` why something failed.
     """
 
     at_s: float

@@ -92,7 +92,8 @@ def test_in_a_file_there_is_no_colour_and_nothing_moves() -> None:
 
 def test_brackets_in_what_is_told_are_no_markup() -> None:
     line = '{"id": "[bold]", "status": "[/]"}'
-    assert line in printed([Sight(1, Kind.LOG, "", line)])
+    for kind in (Kind.LOG, Kind.PLAN):
+        assert line in printed([Sight(1, kind, "", line)])
 
 
 def test_a_time_is_written_as_the_clock_has_it() -> None:
