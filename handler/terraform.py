@@ -7,6 +7,7 @@ since nobody waits for another. An error alone fails an apply, so what failed is
 import logging
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -56,13 +57,7 @@ class Applier:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - who waits is told in a sentence
             _LOG.exception("The provider failed")
             answer = report.failure(Outcome.CRASHED, f"{type(error).__name__}: {error}", "")
-        measured = {
-            "Requests": 1,
-            "Failed": int(not answer.succeeded),
-            "WaitedSeconds": answer.told.get("waited_s", 0),
-        }
-        metrics = embedded(self._clock.now(), measured, ("outcome",))
-        log.tell(context, {**told, **answer.line, **metrics})
+        log.tell(context, {**told, **answer.line, **self._metrics(told, answer)})
         if not answer.succeeded:
             raise TransferServerStateError(answer.reason)
         return dict(answer.data)
@@ -109,6 +104,16 @@ class Applier:
             return answer
         limit = f"It may take {request.timeout_s} s: ServiceTimeout, or what the function has."
         return replace(answer, reason=f"{answer.reason} {limit}")
+
+    def _metrics(self, told: Mapping[str, str], answer: Answer) -> dict[str, Any]:
+        if told.get("request") == "Read":
+            return {}
+        measured = {
+            "Requests": 1,
+            "Failed": int(not answer.succeeded),
+            "WaitedSeconds": answer.told.get("waited_s", 0),
+        }
+        return embedded(self._clock.now(), measured, ("outcome",))
 
     @staticmethod
     def _registry(aws: Aws) -> Registry:

@@ -504,7 +504,7 @@ def problem(account: Account, stands: str) -> str:
 
 
 def test_a_read_shows_what_is_and_what_is_declared_and_changes_nothing(
-    account: Account, terraform: Terraform
+    account: Account, terraform: Terraform, caplog: pytest.LogCaptureFixture
 ) -> None:
     terraform.apply(DesiredState="OFFLINE", Instance="1")
     row, commands = account.row, account.commands
@@ -525,6 +525,8 @@ def test_a_read_shows_what_is_and_what_is_declared_and_changes_nothing(
         account, "is ONLINE, wanted OFFLINE; terraform/prod declares OFFLINE: drifted"
     )
     assert (account.row, account.commands) == (row, commands)
+    # It is no request, and no metric counts it.
+    assert (lines(caplog)[-1]["request"], "_aws" in lines(caplog)[-1]) == ("Read", False)
 
 
 def test_a_server_on_its_way_is_no_problem(account: Account, terraform: Terraform) -> None:
