@@ -6,8 +6,12 @@ BIN := $(VENV)/bin
 
 .PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture parameters deploy package lock clean build-Provider build-Guard build-HookFunction build-TerraformFunction
 
+LIST = awk -F ':.* $(1) ' '/^[a-z-]+:.* $(1) /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "To see it, and to run it:"
+	@$(call LIST,##)
+	@echo "To change it:"
+	@$(call LIST,###)
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 $(VENV)/.ready-run: requirements-run.txt
@@ -22,7 +26,7 @@ $(VENV)/.ready: requirements-dev.txt $(VENV)/.ready-run
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
-setup: $(VENV)/.ready ## the virtual environment, with pinned dependencies
+setup: $(VENV)/.ready ### the virtual environment, with pinned dependencies
 
 # To Ctrl-C, Python answers with a traceback in its own first moments; to SIGTERM, in silence.
 # Again and again, since what has only just been forked may miss it.
@@ -31,11 +35,11 @@ UNTIL_CTRL_C = trap 'while kill $$! 2>/dev/null; do sleep 0.5; done; wait $$! 2>
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.walk)
 
-test: setup lint ## lint, types, and every test, with full coverage of what runs in Lambda
+test: setup lint ### lint, types, and every test, with full coverage of what runs in Lambda
 # At once: half of the slow ones wait for the local engine.
 	@$(MAKE) --no-print-directory --jobs quick slow
 
-lint: setup ## lint and types alone
+lint: setup ### lint and types alone
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
@@ -43,26 +47,26 @@ lint: setup ## lint and types alone
 
 # These repeat what others cover, and would take half as long again if they were traced.
 REPEATING = $(patsubst %,tests/test_%.py,benchmarks dynamodb faults hostile_events)
-quick: setup ## the tests that take seconds, with full coverage of what runs in Lambda
+quick: setup ### the tests that take seconds, with full coverage of what runs in Lambda
 	$(BIN)/python -m pytest --quiet --cov --cov-report= $(filter-out $(REPEATING),$(wildcard tests/test_*.py))
 
 # Two more than there are cores, for those that wait for the local engine do not need theirs.
 WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
-slow: setup ## the tests that repeat much, or start servers, functions and engines
+slow: setup ### the tests that repeat much, or start servers, functions and engines
 	$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		tests/*/ $(REPEATING)
 
-mutants: setup ## break what runs in Lambda in every small way, and see whether a test notices
+mutants: setup ### break what runs in Lambda in every small way, and see whether a test notices
 	@rm -rf mutants
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants
 
-simulate: setup ## SEEDS=N histories on its worst days, or a trace of one: SEED=n
+simulate: setup ### SEEDS=N histories on its worst days, or a trace of one: SEED=n
 	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
 
-bench: setup ## measure it beside what one would pick instead; about six minutes
+bench: setup ### measure it beside what one would pick instead; about six minutes
 	@$(BIN)/python -m benchmarks
 
-docs: setup ## the READMEs' reference, from the code that they describe
+docs: setup ### the READMEs' reference, from the code that they describe
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.modules
 
@@ -72,12 +76,12 @@ up: $(VENV)/.ready-run ## the same to try out, shown live, until Ctrl-C; PORT=45
 emulator: $(VENV)/.ready-run ## the Transfer API alone, until Ctrl-C; ARGS=--help tells what it can do
 	@$(BIN)/python -m local.emulator $(ARGS)
 
-picture: setup ## docs/timeline.svg, as make run shows it
+picture: setup ### docs/timeline.svg, as make run shows it
 	$(BIN)/python -m local.walk --picture docs/timeline.svg
 
 # pip freeze knows no markers.
 ON_LINUX = sys_platform == 'linux' and (platform_machine == 'x86_64' or platform_machine == 'aarch64')
-lock: ## resolve pyproject.toml's groups anew into requirements-run.txt and requirements-dev.txt
+lock: ### resolve pyproject.toml's groups anew into requirements-run.txt and requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip
 	for group in run dev; do \
@@ -86,8 +90,8 @@ lock: ## resolve pyproject.toml's groups anew into requirements-run.txt and requ
 			| sed "s/^awslambdaric==.*/&; $(ON_LINUX)/"; } > requirements-$$group.txt; done
 	rm -rf $(VENV)-lock
 
-clean: ## remove everything that was built or installed here
-	rm -rf $(VENV) $(VENV)-sam .aws-sam dist .coverage .hypothesis .import_linter_cache mutants .mypy_cache .pytest_cache .ruff_cache
+clean: ### remove everything that was built or installed here
+	rm -rf $(VENV) $(VENV)-cdk $(VENV)-sam .aws-sam dist .coverage .hypothesis .import_linter_cache mutants .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 SAM_CLI := 1.170.0
@@ -97,8 +101,23 @@ export SAM_CLI_TELEMETRY
 
 $(VENV)-sam/.ready-$(SAM_CLI):
 	$(PYTHON) -m venv --clear $(VENV)-sam
-	$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_CLI)
+	$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-compile aws-sam-cli==$(SAM_CLI)
 	@touch $@
+
+sam-example: setup $(VENV)-sam/.ready-$(SAM_CLI) ### build and deploy examples/sam-app here, by the SAM CLI
+	$(BIN)/python -m pytest --quiet tests/end_to_end/test_sam_app.py
+
+$(VENV)-cdk/.ready: examples/cdk/requirements.txt
+	@echo "Once: the CDK is installed into $(VENV)-cdk, 270 MB."
+	$(PYTHON) -m venv --clear $(VENV)-cdk
+	$(VENV)-cdk/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement $<
+	@touch $@
+
+cdk: setup ### synthesise and deploy examples/cdk here, where Node and the CDK are to be had
+	@if ! command -v node >/dev/null; then echo "Skipped: CDK needs Node, and no node is on the PATH."; \
+	elif ! $(MAKE) --no-print-directory $(VENV)-cdk/.ready; then \
+		echo "Skipped: pip cannot get what examples/cdk/requirements.txt names."; fi
+	$(BIN)/python -m pytest --quiet tests/end_to_end/test_cdk.py
 
 # The names of what was given on the command line; make exports the values itself.
 parameters deploy: export OVERRIDES = $(MAKEOVERRIDES)

@@ -5,6 +5,7 @@ It asks where there is somebody to ask. deploy.parameters has shown before what 
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from tempfile import TemporaryDirectory
 from deploy import artefact, parameters
 
 DIST = artefact.ROOT / "dist" / "deploy"
+# Named by the template's metadata, so the SAM CLI uploads them, too.
+_ABOUT = ("LICENSE", "README.md")
 
 
 def main() -> None:
@@ -45,6 +48,8 @@ def prepared(folder: Path, variables: Mapping[str, str]) -> Path:
         archive = artefact.archive(package, folder / "package.zip")
     template = folder / "template.yaml"
     template.write_text(artefact.packaged(archive.name))
+    for name in _ABOUT:
+        shutil.copy(artefact.ROOT / name, folder)
     return template
 
 

@@ -1,7 +1,8 @@
 """Starts the CloudFormation engine, ministack, with what it lacks of AWS and these stacks need.
 
-It gets to know transfer_resource_types, and deletes a resource whose creation failed. Its private
-parts are reached for here and nowhere else; they are those of one version.
+It gets to know transfer_resource_types, deletes a resource whose creation failed, and runs the
+transforms of nested stacks. Its private parts are reached for here and nowhere else; they are those
+of one version.
 """
 
 import sys
@@ -17,7 +18,13 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_region
 from ministack.services import cloudformation
-from ministack.services.cloudformation import custom_resource, handlers, provisioners, stacks
+from ministack.services.cloudformation import (
+    custom_resource,
+    engine,
+    handlers,
+    provisioners,
+    stacks,
+)
 
 from local.transfer_resource_types import ServerType, UserType
 
@@ -40,6 +47,7 @@ def main() -> None:
     _register(UserType(partial(_transfer, transfer_url)))
     _accept_hooks()
     _delete_what_failed()
+    _transform_nested_templates()
     lambda_runtime._PYTHON_WORKER_SCRIPT = _LOG_HANDLER + lambda_runtime._PYTHON_WORKER_SCRIPT
     app.main()
 
@@ -129,6 +137,12 @@ def _delete_what_failed() -> None:
     stacks._provision_keeping_seed = created
     _replace("_roll_back_operation", rolled_back)
     _replace("_delete_stack_async", deleted)
+
+
+def _transform_nested_templates() -> None:
+    parse = engine._parse_template
+    # Whoever parses the template of a root has its own name for it, and transforms it later.
+    engine._parse_template = lambda body: engine._apply_transforms(parse(body))
 
 
 def _replace(name: str, function: Callable[..., Any]) -> None:

@@ -25,6 +25,7 @@ FIRST = [
     "test_terraform_invocation.py",
     "test_walk.py",
     "test_deployment.py",
+    "test_examples.py",
     "test_faults.py",
     "test_simulation.py",
     "test_server_resource.py",

@@ -8,6 +8,7 @@ from typing import Any
 from cfnlint.decode import decode_str
 from samtranslator.translator.transform import transform
 
+from deploy.__main__ import prepared
 from deploy.artefact import packaged
 from local import provider_stack
 from local.engine import ROOT
@@ -62,6 +63,15 @@ def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
     assert ran.stderr == ""
     assert ran.returncode == 0
     assert (package / "schemas" / "transfer_server_state.schema.json").is_file()
+
+
+def test_what_the_sam_cli_uploads_is_beside_the_template(tmp_path: Path) -> None:
+    variables = {"PACKAGES": provider_stack.PACKAGES}
+    template, _ = decode_str(prepared(tmp_path, variables).read_text())
+    application = template["Metadata"]["AWS::ServerlessRepo::Application"]
+    functions = template["Globals"]["Function"]
+    for name in (application["LicenseUrl"], application["ReadmeUrl"], functions["CodeUri"]):
+        assert (tmp_path / str(name)).is_file()
 
 
 def test_what_is_packed_is_what_the_tests_run_with() -> None:
