@@ -45,10 +45,11 @@ def test_it_declares_and_a_rival_in_terraform_is_refused_with_both_names(
         refused = pool.submit(other.fail, "apply", **OFFLINE)
         whole = pool.submit(with_provider.succeed, "apply", **OFFLINE, template_url=template_url)
         assert 'state = "OFFLINE"' in terraform.succeed("apply", **OFFLINE)
-    assert (
+    reason = (
         f"{declared_by_another} is declared by terraform/files, so "
         f"transfer-server-state-{declared_by_another}/State may not declare it too"
-    ) in refused.result()
+    )
+    assert reason in refused.result(), refused.result()
     assert "2 added" in whole.result()
     assert 'state = "OFFLINE"' in whole.result()
     assert world.state() == "OFFLINE"
