@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture parameters deploy package lock clean build-Provider build-Guard build-HookFunction
+.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture parameters deploy package lock clean build-Provider build-Guard build-HookFunction build-TerraformFunction
 
 LIST = awk -F ':.* $(1) ' '/^[a-z-]+:.* $(1) /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 help: ## list the targets
@@ -66,8 +66,9 @@ simulate: setup ### SEEDS=N histories on its worst days, or a trace of one: SEED
 bench: setup ### measure it beside what one would pick instead; about six minutes
 	@$(BIN)/python -m benchmarks
 
-docs: setup ### the README's reference, from the code that it describes
+docs: setup ### the READMEs' reference, from the code that they describe
 	$(BIN)/python -m docs.reference
+	$(BIN)/python -m docs.modules
 
 up: $(VENV)/.ready-run ## the same to try out, shown live, until Ctrl-C; PORT=4566 for a fixed port
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.up $(if $(PORT),--port "$(PORT)"))
@@ -134,7 +135,7 @@ package: $(VENV)/.ready-run ## for StackSets, translated and zipped: make packag
 PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 COMPILE_WITH = python3.14
-build-Provider build-Guard build-HookFunction:
+build-Provider build-Guard build-HookFunction build-TerraformFunction:
 	cp -R handler schemas transfer_server_state "$(ARTIFACTS_DIR)/"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt

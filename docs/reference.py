@@ -21,6 +21,14 @@ README = ROOT / "README.md"
 FILES = (README, ROOT / "docs/lint.md")
 _PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
 
+ROLES = {
+    "Role": "provider",
+    "GuardRole": "guard",
+    "HookRole": "hook",
+    "HookExecutionRole": "CloudFormation",
+    "TerraformRole": "terraform",
+}
+
 # The state that shows a server on its way, and where that ends if it does not succeed.
 _UNDER_WAY = {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}
 _FAILURE = {State.ONLINE: State.START_FAILED, State.OFFLINE: State.STOP_FAILED}
@@ -38,7 +46,7 @@ def properties() -> str:
         need = "required" if name in SCHEMA["required"] else f"{rule.get('default', '')}"
         about = rule.get("$comment", "CloudFormation's own.")
         rows.append(f"| `{name}` | {rule['description']} | {need} | {about} |")
-    return _table("| property | value | default | |", rows)
+    return table("| property | value | default | |", rows)
 
 
 def transitions() -> str:
@@ -49,7 +57,7 @@ def transitions() -> str:
         for observed, (before, after) in row.items()
     ]
     head = "| desired | observed | before our command | after it |"
-    return _table(head, rows) + (
+    return table(head, rows) + (
         "\nA failure that is seen after our command, in the very state in which the command was "
         "given, may be a\nstale read: it counts as failed only after a grace.\n"
     )
@@ -80,7 +88,7 @@ def diagram() -> str:
 def failures() -> str:
     """List how a request may end, and the sentence that the Reason ends with."""
     rows = [f"| {outcome} | {_plain(ADVICE[outcome]) or '-'} |" for outcome in STANDS]
-    return _table("| outcome in the log | what the Reason says to do |", rows)
+    return table("| outcome in the log | what the Reason says to do |", rows)
 
 
 def template() -> dict[str, Any]:
@@ -95,14 +103,14 @@ def parameters() -> str:
         f"| `{name}` | {_code(rule['Default'])} | {rule['Description']} |"
         for name, rule in template()["Parameters"].items()
     ]
-    return _table("| parameter | default | |", rows)
+    return table("| parameter | default | |", rows)
 
 
 def permissions() -> str:
     """List the statements of the functions' roles."""
     rows = []
     for name, resource in template()["Resources"].items():
-        role = {"Role": "provider", "GuardRole": "guard"}.get(name, "both")
+        role = ROLES.get(name, "all")
         declared: dict[str, Any] = resource.get("Properties", {})
         for policy in declared.get("Policies") or [declared]:
             for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
@@ -110,7 +118,7 @@ def permissions() -> str:
                 actions = [actions] if isinstance(actions, str) else actions
                 named = ", ".join(f"`{action}`" for action in actions)
                 rows.append(f"| {role} | {statement['Sid']} | {named} |")
-    return _table("| function | for | actions |", rows)
+    return table("| function | for | actions |", rows)
 
 
 def rules() -> str:
@@ -134,7 +142,8 @@ def written(text: str) -> str:
     return _PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]()}{part[3]}", text)
 
 
-def _table(head: str, rows: list[str]) -> str:
+def table(head: str, rows: list[str]) -> str:
+    """Return a table in Markdown, under its head."""
     return "\n".join([head, re.sub(r"[^|]+", "---", head), *rows, ""])
 
 

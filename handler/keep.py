@@ -72,7 +72,7 @@ class Keeper:
 
     def _inherit(self, row: Row) -> None:
         """Owe what a creation found that failed, and that CloudFormation does not know any more."""
-        if not self._stacks.knows(row.owner):
+        if not (row.owner.is_terraform or self._stacks.knows(row.owner)):
             self._registry.write(replace(row, restoring=row.found))
 
     def _see_to(self, row: Row, actual: State | None, *, at_once: bool) -> None:
@@ -87,8 +87,7 @@ class Keeper:
             # It is newer than the list.
             return
         drift = self._drift(row, actual, at_once=at_once)
-        has_owner = bool(row.restoring) or self._stacks.lists(row.owner, row.server_id)
-        finding = drift.finding(has_owner=has_owner)
+        finding = drift.finding(has_owner=self._has_owner(row))
         if finding != drift.told and self._tell(finding, replace(row, drift=drift), actual):
             drift = replace(drift, told=finding)
         seen = replace(row, drift=drift)
@@ -97,6 +96,11 @@ class Keeper:
             self._bring_back(seen, drift, server)
         elif seen != row:
             self._registry.write(seen)
+
+    def _has_owner(self, row: Row) -> bool:
+        """Tell whether somebody stands behind it; what is owed needs nobody."""
+        stands = row.restoring is not None or row.owner.is_terraform
+        return stands or self._stacks.lists(row.owner, row.server_id)
 
     def _drift(self, row: Row, actual: State | None, *, at_once: bool) -> Drift:
         """Return what is known of it after this pass."""

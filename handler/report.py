@@ -20,6 +20,14 @@ from transfer_server_state.words import printable, shorten
 LONGEST_REASON = 245
 _LONGEST_NAME = 60
 _SHORTEST_PROBLEM = 20
+# Terraform keeps what it sent in vain of an update, so the next plan is empty.
+_AGAIN = {"Delete": "delete again, or retain the resource"}
+_AGAIN_IN_TERRAFORM = {
+    "Create": "apply again",
+    "Update": "apply again, with other Triggers if the plan is empty",
+    "Delete": "destroy again",
+    "Read": "plan again",
+}
 _SUCCEEDS = {Outcome.DONE, Outcome.RETAINED, Outcome.UNKNOWN}
 # What is released and gone, or that nobody waits for, owes nothing; nor does a late deletion.
 _RELEASES = _SUCCEEDS | {Outcome.GONE, Outcome.EXPIRED}
@@ -108,14 +116,24 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
         owner=shorten(row.owner.name, _LONGEST_NAME),
         mine=shorten(request.owner.name, _LONGEST_NAME),
     )
-    deletes = request.kind == "Delete"
-    again = "delete again, or retain the resource" if deletes else "deploy again"
     advice = ADVICE[outcome].format(
-        again=again,
-        longer=", or raise ServiceTimeout" if request.timeout_s < LONGEST_TIMEOUT_S else "",
+        again=_again(request),
+        longer=_longer(request),
     )
     longest = LONGEST_REASON - len(advice) - 2
     if problem:
         left = max(longest - len(stand) - 2, _SHORTEST_PROBLEM)
         stand = f"{stand}: {printable(problem, left).rstrip('.')}"
     return f"{stand[:longest]}. {advice}".rstrip()
+
+
+def _longer(request: Request) -> str:
+    # How long Terraform may wait, its entry point says.
+    raisable = request.timeout_s < LONGEST_TIMEOUT_S and not request.owner.is_terraform
+    return ", or raise ServiceTimeout" if raisable else ""
+
+
+def _again(request: Request) -> str:
+    if request.owner.is_terraform:
+        return _AGAIN_IN_TERRAFORM[request.kind]
+    return _AGAIN.get(request.kind, "deploy again")

@@ -82,7 +82,7 @@ def actions(*logical_ids: str) -> list[str]:
 
 def test_the_roles_permit_exactly_what_the_code_calls() -> None:
     assert set(actions()) == actions_in_code() | OF_THE_HOOK | LAMBDA_S_OWN | OF_A_KEY
-    for role in ("Role", "GuardRole", "HookRole"):
+    for role in ("Role", "GuardRole", "HookRole", "TerraformRole"):
         assert len(actions(role)) == len(set(actions(role)))
 
 

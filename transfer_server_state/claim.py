@@ -47,9 +47,13 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     known = request.identity.found if request.identity and request.knows else None
     if row.is_free:
         return row.taken(request, known, held=known is not None)
-    if row.owner == request.owner:
+    if request.owner.continues(row.owner):
         return row.claimed(
-            request, desired=request.desired, reasserts=request.reasserts, restoring=None
+            request,
+            owner=request.owner,
+            desired=request.desired,
+            reasserts=request.reasserts,
+            restoring=None,
         )
     owed = None
     if not stacks.has(row.owner, row.server_id):
@@ -64,7 +68,7 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
 def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     if row.is_free:
         target = _owed_by_id(request, row, stacks)
-    elif row.owner == request.owner:
+    elif _is_its_own(request, row):
         if _clears_up(request, row):
             return Outcome.RETAINED
         target = row.restoring or _owed_by_row(request, row, stacks)
@@ -74,17 +78,27 @@ def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     return claimed if target else claimed.buried()
 
 
+def _is_its_own(request: Request, row: Row) -> bool:
+    """Tell whether a release is of who has the row.
+
+    A replacement of Terraform's has it from its success on; what it replaced is released then.
+    """
+    succeeded = (row.answer or {}).get("status") == "SUCCESS"
+    replaced = succeeded and row.owner.instance > request.owner.instance
+    return row.owner.continues(request.owner) and not replaced
+
+
 def _clears_up(request: Request, row: Row) -> bool:
     """Tell whether it is for an attempt that failed before another had the server.
 
     Its id, made up or not-created, is then not the one of who declares the server since.
     """
     later = row.sent_at > row.declared_at and row.held and not row.restoring
-    return request.identity is None and later
+    return not request.is_of_holder and later
 
 
 def _owed_by_row(request: Request, row: Row, stacks: Stacks) -> State | None:
-    owed = not row.held or request.identity is None or request.restores
+    owed = not row.held or not request.is_of_holder or request.restores
     if row.found and not owed:
         owed = stacks.rolls_back(request.owner, row.declared_at)
     return row.found if owed else None

@@ -22,12 +22,22 @@ _RESERVE_S = 60
 _CLOCKS_DIFFER_S = 60
 
 
+# Where a stack's resource has the stack's id, Terraform's has this and an instance; so it is known
+# for what it is, and called terraform/NAME.
+_TERRAFORM = "/terraform/"
+
+
 @dataclass(frozen=True)
 class Owner:
-    """Who declares a server: a resource of a stack."""
+    """Who declares a server: a resource of a stack, or of Terraform's under a name given there."""
 
     stack_id: str = ""
     logical_id: str = ""
+
+    @classmethod
+    def in_terraform(cls, name: str, instance: str = "") -> "Owner":
+        """Return Terraform's owner of that name; what is planned anew has a later instance."""
+        return cls(f"{_TERRAFORM}{instance}", name)
 
     @classmethod
     def parse(cls, text: str) -> "Owner":
@@ -42,6 +52,21 @@ class Owner:
         """Return how people call it: the stack's name and the logical id."""
         stack = self.stack_id.split("/")[1] if "/" in self.stack_id else self.stack_id
         return f"{stack}/{self.logical_id}"
+
+    @property
+    def is_terraform(self) -> bool:
+        """Tell whether it is Terraform's, of which CloudFormation knows nothing."""
+        return self.stack_id.startswith(_TERRAFORM)
+
+    def continues(self, other: "Owner") -> bool:
+        """Tell whether it is the other one, or another instance of it in Terraform."""
+        both = self.is_terraform and other.is_terraform
+        return self == other or (both and self.logical_id == other.logical_id)
+
+    @property
+    def instance(self) -> str:
+        """Return which one of Terraform's it is."""
+        return self.stack_id.removeprefix(_TERRAFORM)
 
 
 @dataclass(frozen=True)
@@ -104,6 +129,14 @@ class Request:
     def knows(self) -> bool:
         """Tell whether the PhysicalResourceId is of this very server."""
         return self.identity is not None and self.identity.server_id == self.server_id
+
+    @property
+    def is_of_holder(self) -> bool:
+        """Tell whether it comes from who had the server once, as far as the request tells.
+
+        An id of ours says so. Terraform has none, and keeps nothing whose creation failed.
+        """
+        return self.identity is not None or self.owner.is_terraform
 
     @property
     def deadline_s(self) -> float:

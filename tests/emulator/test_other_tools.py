@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from local.emulator import Emulator, State
+from tests import terraform_cli
 from tests.fakes.account import REGION
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -75,9 +76,7 @@ def run(emulator: Emulator, tmp_path: Path) -> Run:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": emulator.url,
-        "CHECKPOINT_DISABLE": "1",
-        # Nobody listens there.
-        "HTTPS_PROXY": "http://127.0.0.1:9",
+        **terraform_cli.environment(tmp_path),
         "NO_PROXY": "127.0.0.1",
     }
 
@@ -107,7 +106,7 @@ def test_terraform_applies_plans_nothing_updates_and_destroys(
 
     (tmp_path / "main.tf").write_text(TERRAFORM)
     if run("terraform", "init").returncode:
-        pytest.skip("Terraform's CLI configuration names no local mirror of the AWS provider")
+        pytest.skip(terraform_cli.NO_MIRROR)
     terraform("apply", "2020-06", "-auto-approve")
     ((server_id, state),) = emulator.states().items()
     assert state is State.ONLINE

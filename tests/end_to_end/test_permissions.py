@@ -201,6 +201,32 @@ def asked_about_a_deletion(situation: Situation) -> Iterator[Act]:
     )
 
 
+def _invoke_terraform_s(situation: Situation, desired: str) -> None:
+    payload = {"ServerId": situation.server_id, "Owner": "files", "DesiredState": desired}
+    situation.engine.client("lambda").invoke(
+        FunctionName=provider_stack.deployed(situation.engine, "TerraformFunction"),
+        InvocationType="Event",
+        Payload=json.dumps(payload),
+    )
+
+
+@contextmanager
+def stopped_by_terraform(situation: Situation) -> Iterator[Act]:
+    yield lambda: _invoke_terraform_s(situation, "OFFLINE")
+
+
+@contextmanager
+def started_by_terraform(situation: Situation) -> Iterator[Act]:
+    situation.put("OFFLINE")
+    yield lambda: _invoke_terraform_s(situation, "ONLINE")
+
+
+@contextmanager
+def declared_by_terraform_too(situation: Situation) -> Iterator[Act]:
+    situation.has_declared()
+    yield lambda: _invoke_terraform_s(situation, "OFFLINE")
+
+
 # What makes a function need it: a preparation, and what is done then.
 NEEDED_WHEN = {
     "transfer:DescribeServer": stopped,
@@ -232,7 +258,21 @@ HOOK_NEEDS_WHEN = {
     "dynamodb:GetItem": asked_about_a_rival,
     "transfer:DescribeServer": asked_about_a_rival,
 }
-ROLES = {"Role": NEEDED_WHEN, "GuardRole": GUARD_NEEDS_WHEN, "HookRole": HOOK_NEEDS_WHEN}
+TERRAFORM_NEEDS_WHEN = {
+    "transfer:DescribeServer": stopped_by_terraform,
+    "transfer:StopServer": stopped_by_terraform,
+    "transfer:StartServer": started_by_terraform,
+    "cloudformation:DescribeStacks": declared_by_terraform_too,
+    "cloudformation:DescribeStackResource": declared_by_terraform_too,
+    "dynamodb:GetItem": stopped_by_terraform,
+    "dynamodb:PutItem": stopped_by_terraform,
+}
+ROLES = {
+    "Role": NEEDED_WHEN,
+    "GuardRole": GUARD_NEEDS_WHEN,
+    "HookRole": HOOK_NEEDS_WHEN,
+    "TerraformRole": TERRAFORM_NEEDS_WHEN,
+}
 EACH_ACTION = [(role, action) for role, needed in ROLES.items() for action in needed]
 
 

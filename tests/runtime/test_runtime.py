@@ -121,6 +121,20 @@ def test_the_guard_measures_where_cloudwatch_looks_for_it(deployed: Deployed) ->
     assert (line["Drifted"], line["RestorationsOwed"]) == (0, 0)
 
 
+def test_terraform_gets_the_attributes_or_the_reason_with_one_line_of_trace(
+    deployed: Deployed,
+) -> None:
+    deployed.start(handler="handler.terraform.handler")
+    declared = {"ServerId": deployed.server_id, "Owner": "files", "DesiredState": "OFFLINE"}
+    result = deployed.invoke(declared).result.result(0)
+    assert (result["State"], result["PreviousState"]) == ("OFFLINE", "ONLINE")
+    with pytest.raises(FunctionError, match="so terraform/other may not") as caught:
+        deployed.invoke({**declared, "Owner": "other"})
+    payload: dict[str, Any] = dict(caught.value.payload)
+    assert payload["errorType"] == "TransferServerStateError"
+    assert len(payload["stackTrace"]) == 1
+
+
 def test_in_text_format_the_log_line_of_a_request_is_json_behind_level_time_and_id(
     deployed: Deployed,
 ) -> None:

@@ -1,7 +1,7 @@
 """The stacks behind the requests: what rolls back, who still lives, who belongs together.
 
 The only file that knows CloudFormation's API. Each question is read anew, and raises what the
-call raises.
+call raises. Of Terraform's owners there is nobody to ask: they live until they are released.
 """
 
 from collections.abc import Iterator
@@ -34,6 +34,8 @@ class Stacks:
 
         It does while it rolls back; where that failed, or there was none, when it is deleted.
         """
+        if owner.is_terraform:
+            return False
         stack = self._describe(owner.stack_id)
         # A nested stack made by a deployment is deleted, not rolled back, when that one fails.
         while stack["StackStatus"].startswith("DELETE_") and "ParentId" in stack:
@@ -45,6 +47,8 @@ class Stacks:
 
     def has(self, owner: Owner, server_id: str) -> bool:
         """Tell whether an owner has a server, or its stack is at work, so that it may."""
+        if owner.is_terraform:
+            return True
         # First the stack: what it is at work on may be over before the resource is looked up.
         stacks = self._find("DescribeStacks", StackName=owner.stack_id).get("Stacks", [])
         if any(stack["StackStatus"] not in _AT_REST for stack in stacks):
@@ -62,6 +66,8 @@ class Stacks:
 
     def belong_together(self, one: Owner, other: Owner) -> bool:
         """Tell whether two owners are of one stack, or of stacks nested in one root."""
+        if one.is_terraform or other.is_terraform:
+            return False
         same = one.stack_id == other.stack_id
         return same or self._root(one.stack_id) == self._root(other.stack_id)
 
@@ -89,6 +95,8 @@ class Stacks:
 
     def _resource(self, owner: Owner) -> dict[str, Any]:
         """Return the owner's resource, nothing of one that was deleted."""
+        if owner.is_terraform:
+            return {}
         arguments = {"StackName": owner.stack_id, "LogicalResourceId": owner.logical_id}
         found = self._find("DescribeStackResource", **arguments)
         detail: dict[str, Any] = found.get("StackResourceDetail", {})
