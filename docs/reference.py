@@ -125,7 +125,7 @@ def rules() -> str:
     """List what cfn-lint finds."""
     found = sorted(Rules.create_from_module("transfer_server_state.lint").items())
     rows = [f"| {name} | {rule.shortdesc} | {rule.description} |" for name, rule in found]
-    return _table("| id | finds | why |", rows)
+    return table("| id | finds | why |", rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -9,7 +9,7 @@ import pytest
 
 from docs.modules import MODULES, Block, blocks, written
 from docs.reference import ROOT, template
-from transfer_server_state.declaration import SCHEMA
+from transfer_server_state.schema import SCHEMA
 
 # What only CloudFormation wants.
 PROPERTIES = {name: rule for name, rule in SCHEMA["properties"].items() if name != "ServiceToken"}

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from transfer_server_state import declaration
-from transfer_server_state.declaration import SCHEMA, Declaration, Home, InvalidDeclarationError
+from transfer_server_state.declaration import Declaration, Home, InvalidDeclarationError
 from transfer_server_state.identity import NOT_CREATED
 from transfer_server_state.machine import State
 from transfer_server_state.request import Owner, Request, request_digest
 from transfer_server_state.row import Row
+from transfer_server_state.schema import PROPERTIES
 from transfer_server_state.standing import Standing, standing
 
 _KINDS = {"create": "Create", "update": "Update", "delete": "Delete", "read": "Read"}
@@ -102,7 +103,7 @@ def shown(request: Request, row: Row, actual: State | None, now_s: float) -> dic
 def _pop_lifecycle(given: dict[str, Any]) -> Mapping[str, Any]:
     """Take out what the AWS provider added, under whatever key."""
     for name, value in given.items():
-        known = name in SCHEMA["properties"] or name in _NAMES
+        known = name in PROPERTIES or name in _NAMES
         if not known and isinstance(value, Mapping) and value.get("action") in tuple(_KINDS):
             return cast("Mapping[str, Any]", given.pop(name))
     return {}
