@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture parameters deploy package lock clean build-Provider build-Guard build-HookFunction build-TerraformFunction
+.PHONY: help setup run test lint quick slow simulate bench mutants docs up emulator picture parameters deploy package sam-example cdk terraform lock clean build-Provider build-Guard build-HookFunction build-TerraformFunction
 
 LIST = awk -F ':.* $(1) ' '/^[a-z-]+:.* $(1) /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 help: ## list the targets
@@ -50,11 +50,13 @@ REPEATING = $(patsubst %,tests/test_%.py,benchmarks dynamodb faults hostile_even
 quick: setup ### the tests that take seconds, with full coverage of what runs in Lambda
 	$(BIN)/python -m pytest --quiet --cov --cov-report= $(filter-out $(REPEATING),$(wildcard tests/test_*.py))
 
+# Other people's programs, which a machine may lack, and which take their time.
+TOOLS = tests/end_to_end/tools
 # Two more than there are cores, for those that wait for the local engine do not need theirs.
 WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 slow: setup ### the tests that repeat much, or start servers, functions and engines
 	$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		tests/*/ $(REPEATING)
+		--ignore $(TOOLS) tests/*/ $(REPEATING)
 
 mutants: setup ### break what runs in Lambda in every small way, and see whether a test notices
 	@rm -rf mutants
@@ -105,7 +107,7 @@ $(VENV)-sam/.ready-$(SAM_CLI):
 	@touch $@
 
 sam-example: setup $(VENV)-sam/.ready-$(SAM_CLI) ### build and deploy examples/sam-app here, by the SAM CLI
-	$(BIN)/python -m pytest --quiet tests/end_to_end/test_sam_app.py
+	$(BIN)/python -m pytest --quiet $(TOOLS)/test_sam_app.py
 
 $(VENV)-cdk/.ready: examples/cdk/requirements.txt
 	@echo "Once: the CDK is installed into $(VENV)-cdk, 270 MB."
@@ -117,7 +119,11 @@ cdk: setup ### synthesise and deploy examples/cdk here, where Node and the CDK a
 	@if ! command -v node >/dev/null; then echo "Skipped: CDK needs Node, and no node is on the PATH."; \
 	elif ! $(MAKE) --no-print-directory $(VENV)-cdk/.ready; then \
 		echo "Skipped: pip cannot get what examples/cdk/requirements.txt names."; fi
-	$(BIN)/python -m pytest --quiet tests/end_to_end/test_cdk.py
+	$(BIN)/python -m pytest --quiet $(TOOLS)/test_cdk.py
+
+terraform: setup ### apply terraform/ here, where Terraform and a mirror of its AWS provider are to be had
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile $(TOOLS)/test_terraform_invocation.py \
+		$(TOOLS)/test_terraform_stack.py tests/emulator/test_other_tools.py
 
 # The names of what was given on the command line; make exports the values itself.
 parameters deploy: export OVERRIDES = $(MAKEOVERRIDES)

@@ -21,8 +21,6 @@ def account() -> Account:
 
 # The longest files; of these first what waits more than it computes.
 FIRST = [
-    "test_terraform_stack.py",
-    "test_terraform_invocation.py",
     "test_walk.py",
     "test_permissions.py",
     "test_examples.py",

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,18 +39,16 @@ def test_it_declares_and_a_rival_in_terraform_is_refused_with_both_names(
     terraform = configure("stack/examples/basic", world.server_id)
     other = configure("stack/examples/basic", declared_by_another)
     with_provider = configure("stack/examples/with-provider", new_server(engine))
-    # At once, since Terraform looks every ten seconds how a stack is.
-    with ThreadPoolExecutor() as pool:
-        refused = pool.submit(other.fail, "apply", **OFFLINE)
-        whole = pool.submit(with_provider.succeed, "apply", **OFFLINE, template_url=template_url)
-        assert 'state = "OFFLINE"' in terraform.succeed("apply", **OFFLINE)
+    refused = other.fail("apply", **OFFLINE)
+    whole = with_provider.succeed("apply", **OFFLINE, template_url=template_url)
+    assert 'state = "OFFLINE"' in terraform.succeed("apply", **OFFLINE)
     reason = (
         f"{declared_by_another} is declared by terraform/files, so "
         f"transfer-server-state-{declared_by_another}/State may not declare it too"
     )
-    assert reason in refused.result(), refused.result()
-    assert "2 added" in whole.result()
-    assert 'state = "OFFLINE"' in whole.result()
+    assert reason in refused
+    assert "2 added" in whole
+    assert 'state = "OFFLINE"' in whole
     assert world.state() == "OFFLINE"
     stack = f"transfer-server-state-{world.server_id}/State"
     told = invoked(engine, {**rival, "ServerId": world.server_id})["errorMessage"]
