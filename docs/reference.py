@@ -1,10 +1,12 @@
 """The reference, drawn from what it describes: schema, table, messages, role, rules, example.
 
-`python -m docs.reference` writes it into the README and lint.md between their markers; a test holds
-it there.
+`python -m docs.reference` writes it into the README and the other documents between their markers;
+a test holds it there.
 """
 
+import inspect
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,14 @@ from typing import Any
 from cfnlint.decode import decode_str
 from cfnlint.rules import Rules
 
+from tests.simulation.limits import LIMITS
 from transfer_server_state.machine import COMMANDS, STABLE, TABLE, State, Step
 from transfer_server_state.outcome import ADVICE, STANDS
 from transfer_server_state.schema import SCHEMA
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-FILES = (README, ROOT / "docs/lint.md")
+FILES = (README, *sorted((ROOT / "docs").glob("*.md")))
 _PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
 
 ROLES = {
@@ -35,8 +38,8 @@ _FAILURE = {State.ONLINE: State.START_FAILED, State.OFFLINE: State.STOP_FAILED}
 
 
 def example() -> str:
-    """Show the template to paste."""
-    return f"```yaml\n{(ROOT / 'examples/server-and-state.yaml').read_text()}```\n"
+    """Show what to paste into a stack that has a server."""
+    return _cut("examples/server-and-state.yaml", "  State:", "\nOutputs:")
 
 
 def properties() -> str:
@@ -128,11 +131,48 @@ def rules() -> str:
     return table("| id | finds | why |", rows)
 
 
+def exempted() -> str:
+    """List what the simulation exempts."""
+    told = (inspect.getdoc(limit) or "" for limit in LIMITS)
+    return "".join(f"- {' '.join(text.split())}\n" for text in told)
+
+
+def use_cloudformation() -> str:
+    """Show the shortest that declares a server which is there."""
+    return _cut("examples/existing-server.yaml", "AWSTemplateFormatVersion", "\nOutputs:")
+
+
+def use_sam() -> str:
+    """Show what brings the provider along."""
+    return _cut("examples/sam-app/template.yaml", "  TransferServerState:", "\nOutputs:")
+
+
+def use_cdk() -> str:
+    """Show the construct in its stack."""
+    return _cut("examples/cdk/app.py", "        server = ", "        CfnOutput", "python")
+
+
+def use_terraform_invocation() -> str:
+    """Show the module that calls the function."""
+    return _cut("terraform/invocation/examples/basic/main.tf", "module", "\noutput", "hcl")
+
+
+def use_terraform_stack() -> str:
+    """Show the module that makes a stack."""
+    return _cut("terraform/stack/examples/basic/main.tf", "module", "\noutput", "hcl")
+
+
+def use_aws_cli() -> str:
+    """Show the commands."""
+    return _cut("examples/aws-cli.sh", "aws ", "", "sh")
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
     for part in (
         *(example, parameters, properties, transitions, diagram, failures, permissions),
-        rules,
+        *(rules, exempted, use_cloudformation, use_sam, use_cdk),
+        *(use_terraform_invocation, use_terraform_stack, use_aws_cli),
     )
 }
 
@@ -140,6 +180,14 @@ PARTS: dict[str, Callable[[], str]] = {
 def written(text: str) -> str:
     """Return a file's text with every generated part made anew."""
     return _PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]()}{part[3]}", text)
+
+
+def _cut(name: str, first: str, end: str, language: str = "yaml") -> str:
+    """Return a part of a file that a test runs, from what its first line begins with."""
+    text = (ROOT / name).read_text()
+    begin = text.index(f"\n{first}") + 1 if not text.startswith(first) else 0
+    part = text[begin : text.index(end, begin) if end else len(text)]
+    return f"```{language}\n{textwrap.dedent(part).strip()}\n```\n"
 
 
 def table(head: str, rows: list[str]) -> str:
