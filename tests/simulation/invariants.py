@@ -137,7 +137,9 @@ def _untrue_sight(
         yield "names another server"
         return
     # It tells what it saw last itself, or what the registry knows of another delivery.
-    away, looked = limits.registry_was_away(request), _last(invocation, server, at_s) is not None
+    away = limits.registry_was_away(request)
+    # Of another delivery, also that it saw nothing.
+    looked = all(_last(i, server, at_s) is not None for i in request.invocations)
     last = {_last(invocation, server, at_s)} | {
         state
         for i in request.invocations
