@@ -209,6 +209,8 @@ def test_an_update_of_the_server_is_the_restart_that_it_is(account: Account) -> 
     account.stack.resources["Server"] = arn
     account.clock.sleep(60)
     same = change_set(before, before, others=[server()])
+    elsewhere = {**NOW, "stackId": OTHER_STACK}
+    assert "nothing happens" in account.hook(elsewhere, same)["message"]
     assert "started by AWS" in account.hook(NOW, same)["message"]
     replaced = change_set(before, before, others=[server(Domain="EFS")])
     assert "nothing happens" in account.hook(NOW, replaced)["message"]

@@ -130,8 +130,8 @@ def by_values(stack_id: str, changes: list[dict[str, Any]]) -> Deployment:
         # Of another scope, no handler is told.
         is_sent = each["Action"] != "Modify" or _SENT & set(each.get("Scope", _SENT))
         if each["ResourceType"] == SERVER:
-            if is_sent and each["LogicalResourceId"] in kept:
-                server_id = each.get("PhysicalResourceId", "").rpartition("/")[2]
+            server_id = each.get("PhysicalResourceId", "").rpartition("/")[2]
+            if is_sent and server_id and each["LogicalResourceId"] in kept:
                 read.updates.append(ServerUpdate(owner, server_id))
         elif is_sent and (change := _change(owner, each, kept)):
             read.changes.append(change)
