@@ -62,6 +62,7 @@ Conditions:
     ("value", "expected"),
     [
         ("s-plain", "s-plain"),
+        ("2001-01-01", "2001-01-01"),
         ("!Ref Usual", "s-usual"),
         ("!Ref Ids", ["s-1", "s-2"]),
         ("!Select [1, !Ref Ids]", "s-2"),
@@ -113,6 +114,21 @@ def test_what_a_template_tells_is_known(value: str, expected: object) -> None:
 )
 def test_what_a_template_does_not_tell_is_not_guessed(value: str) -> None:
     assert is_unknown(declared(declaring(value, MORE))["ServerId"])
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        "!If [Open, {ServerId: s-1}, {ServerId: s-2}]",
+        "!If [IsUsual, !Ref Id, {}]",
+        "{Fn::Transform: {Name: Macro}, ServerId: s-1}",
+        "!Transform {Name: Macro}",
+    ],
+)
+def test_properties_that_are_not_known_as_a_whole_are_each_unknown(properties: str) -> None:
+    text = f"{MORE}\nResources:\n  State: {{Type: Custom::TransferServerState, Properties: {{}}}}"
+    given = declared(text.replace("Properties: {}", f"Properties: {properties}"))
+    assert given == dict.fromkeys(("ServerId", "DesiredState", "ServiceToken"), KNOWN_AFTER_APPLY)
 
 
 def test_values_that_are_given_go_before_defaults_and_nobody_guesses_what_nobody_knows() -> None:
@@ -218,6 +234,9 @@ def test_json_is_read_too() -> None:
         ("Resources: {? [a] : b}", "unhashable"),
         ("Resources: \x00", "not allowed"),
         ("Resources: !!python/object:os.system {}", "constructor"),
+        ("Resources: {a: !!binary YQ==}", "constructor"),
+        ("Resources: {a: !!set {b}}", "constructor"),
+        ("Resources: {a: !!omap [b: c]}", "constructor"),
     ],
 )
 def test_what_is_no_template_is_said_to_be_none(text: str, why: str) -> None:
@@ -277,3 +296,4 @@ def test_no_template_whatever_it_holds_ends_in_another_error(
     except TemplateError:
         return
     assert "State" in {change.owner.logical_id for change in read.changes}
+    assert all(isinstance(change.after, dict) for change in read.changes)

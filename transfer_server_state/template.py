@@ -27,6 +27,7 @@ SERVER = "AWS::Transfer::Server"
 _STACKS = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
 # AWS replaces a server of which these change; every other change updates it.
 _REPLACING = ("Domain", "IdentityProviderType")
+_DECIDING = ("ServerId", "DesiredState", "ServiceToken")
 _TOO_DEEP = "it is nested too deeply"
 _NO_VALUE = object()
 # What a function raises whose arguments are not as they should be, or not known.
@@ -54,6 +55,10 @@ def _long_form(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
 
 
 _Loader.add_multi_constructor("!", _long_form)
+# A date is a text to CloudFormation; the others it does not support.
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_scalar)
+for _kind in ("binary", "omap", "pairs", "set"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_undefined)
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -140,7 +145,7 @@ _Resources = dict[str, dict[str, Any]]
 def _is_open(resource: Mapping[str, Any] | None) -> bool:
     """Tell whether a declaration may change by parameters whose values nobody knows."""
     properties = (resource or {})["Properties"]
-    return any(is_unknown(properties.get(name)) for name in ("ServerId", "DesiredState"))
+    return any(is_unknown(properties.get(name)) for name in _DECIDING[:2])
 
 
 def _replaced(old: _Resources, new: _Resources) -> set[str]:
@@ -171,12 +176,17 @@ class _Resolver:
         return {
             name: {
                 "Type": resource["Type"],
-                "Properties": self._value(_mapping(resource.get("Properties"))),
+                "Properties": self._properties(_mapping(resource.get("Properties"))),
                 "DeletionPolicy": resource.get("DeletionPolicy"),
             }
             for name, resource in self._template.get("Resources", {}).items()
             if self._is_relevant(_mapping(resource))
         }
+
+    def _properties(self, node: dict[str, Any]) -> dict[str, Any]:
+        """Return a resource's properties; what nobody knows as a whole, none of it is known."""
+        known = KNOWN_AFTER_APPLY if "Fn::Transform" in node else self._value(node)
+        return known if isinstance(known, dict) else dict.fromkeys(_DECIDING, KNOWN_AFTER_APPLY)
 
     def _is_relevant(self, resource: Mapping[str, Any]) -> bool:
         token = _mapping(resource.get("Properties")).get("ServiceToken")
