@@ -14,17 +14,18 @@ help: ## list the targets
 	@$(call LIST,###)
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# One set-up at a time; whoever waited for another's finds it done.
+ALONE = mkdir $(VENV).lock 2>/dev/null || { echo "Another set-up is under way; if there is none: rmdir $(VENV).lock"; \
+	until mkdir $(VENV).lock 2>/dev/null; do sleep 1; done; }; trap 'rmdir $(VENV).lock' EXIT; trap 'exit 130' INT TERM; \
+	[ $@ -nt $< ] || {
 $(VENV)/.ready-run: requirements-run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, as $(PYTHON). Name another: make PYTHON=python3.13 ..."; exit 1; }
-	@echo "Once: what make run needs is installed into $(VENV), 150 MB. It takes half a minute."
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(INSTALL) -r requirements-run.txt
-	@touch $@
+	@$(ALONE) echo "Once: what make run needs is installed into $(VENV), 150 MB. It takes half a minute."; \
+		$(PYTHON) -m venv --clear $(VENV) && $(INSTALL) -r $< && touch $@; }
 
 $(VENV)/.ready: requirements-dev.txt $(VENV)/.ready-run
-	@echo "Once: what the tests need is installed into $(VENV), 450 MB in all. It takes half a minute."
-	@$(INSTALL) -r requirements-dev.txt
-	@touch $@
+	@$(ALONE) echo "Once: what the tests need is installed into $(VENV), 450 MB in all. It takes half a minute."; \
+		$(INSTALL) -r $< && touch $@; }
 
 setup: $(VENV)/.ready ### the virtual environment, with pinned dependencies
 

@@ -34,6 +34,17 @@ def drift(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> tuple[int, Any]:
     return status, json.loads(out.getvalue())
 
 
+def measured(engine: Engine) -> list[dict[str, Any]]:
+    """The guard's figures in the log, as CloudWatch takes its metrics from there."""
+    group = provider_stack.deployed(engine, "LogGroup")
+    events = engine.client("logs").filter_log_events(logGroupName=group)["events"]
+    lines = [line for event in events for line in event["message"].splitlines()]
+    found = [json.loads(line) for line in lines if '"_aws"' in line and "Drifted" in line]
+    names = [m["Name"] for m in found[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+    assert names == ["Drifted", "RestorationsOwed", "Reasserted"]
+    return found
+
+
 def test_what_a_person_starts_is_shown_and_stopped_again(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +58,7 @@ def test_what_a_person_starts_is_shown_and_stopped_again(
     assert world.state() == "ONLINE"
     provider_stack.guard(engine)
     until(world, "OFFLINE")
+    assert [(m["Drifted"], m["Reasserted"]) for m in measured(engine)] == [(1, 0), (1, 1)]
     assert drift(monkeypatch, engine)[0] == 0
     assert world.delete("kept") == "DELETE_COMPLETE"
 
