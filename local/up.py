@@ -79,11 +79,12 @@ def main() -> None:
     with ending_well(meant=True), running(first_port) as engine:
         provider = provider_stack.deploy(engine)
         engine.control("PATCH", "settings", {"start_s": _TRANSITION_S, "stop_s": _TRANSITION_S})
-        console.print(_guide(engine), markup=False, soft_wrap=True)
         shown = timeline.Timeline(console, _time_of_day)
-        shown.head()
         watch = Watch(engine, shown.show, provider.outputs()["LogGroupName"])
+        # Before the guide tells what to type, or what is typed at once would be skipped too.
         watch.skip()
+        console.print(_guide(engine), markup=False, soft_wrap=True)
+        shown.head()
         while True:
             watch.look()
             time.sleep(_LOOK_EVERY_S)
