@@ -19,8 +19,9 @@ from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
-from transfer_server_state.plan import Action, Deployment, Planned, Present
-from transfer_server_state.template import Stack, TemplateError
+from transfer_server_state.intrinsics import Stack
+from transfer_server_state.planned import Action, Deployment, Planned, Present, summary
+from transfer_server_state.template import TemplateError
 
 _LONGEST_MESSAGE = 4_096
 # A call may take as long (client.py), and the answer has to be made.
@@ -133,7 +134,7 @@ def _verdict(planned: list[Planned]) -> dict[str, Any]:
     """Return a hook's answer: refused is what the provider would refuse."""
     refused = [each for each in planned if each.action is Action.REFUSED]
     others = [each for each in planned if each.action is not Action.REFUSED]
-    lines = [plan.summary(planned), *(f"{p.line}. {p.told}" for p in refused + others)]
+    lines = [summary(planned), *(f"{p.line}. {p.told}" for p in refused + others)]
     answer = _failure("NonCompliant", lines) if refused else _success(lines)
     return {**answer, "annotations": [_annotation(each) for each in planned]}
 

@@ -12,7 +12,7 @@ from local.emulator import State
 from tests.fakes.account import FUNCTION, OTHER_STACK, STACK, TABLE, Account
 from tests.fakes.cloudformation import ChangeSet
 from transfer_server_state.cli import main
-from transfer_server_state.plan import KNOWN_AFTER_APPLY
+from transfer_server_state.planned import KNOWN_AFTER_APPLY
 
 Capture = pytest.CaptureFixture[str]
 PROVIDER = STACK.replace("/demo/", "/transfer-server-state/")

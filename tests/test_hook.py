@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handler.payload import PayloadError
 from local.emulator import State
 from tests.fakes.account import FUNCTION, NO_SERVER, OTHER_STACK, STACK, Account
-from transfer_server_state.plan import KNOWN_AFTER_APPLY
+from transfer_server_state.planned import KNOWN_AFTER_APPLY
 
 URL = "https://payload.example.com/?X-Amz-Signature=presigned-secret"
 NOW: dict[str, Any] = {

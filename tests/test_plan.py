@@ -13,7 +13,8 @@ from transfer_server_state.aws.client import Aws, RefusedError, UnavailableError
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
-from transfer_server_state.plan import (
+from transfer_server_state.plan import plan
+from transfer_server_state.planned import (
     KNOWN_AFTER_APPLY,
     Action,
     Change,
@@ -21,7 +22,6 @@ from transfer_server_state.plan import (
     Planned,
     Present,
     ServerUpdate,
-    plan,
 )
 from transfer_server_state.request import Owner
 

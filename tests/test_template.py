@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transfer_server_state import template
-from transfer_server_state.plan import KNOWN_AFTER_APPLY, Deployment, is_unknown
-from transfer_server_state.template import Stack, TemplateError
+from transfer_server_state.intrinsics import Stack
+from transfer_server_state.planned import KNOWN_AFTER_APPLY, Deployment, is_unknown
+from transfer_server_state.template import TemplateError
 
 STACK = "arn:aws-cn:cloudformation:cn-north-1:111122223333:stack/files/1"
 SERVER_ID = "s-0123456789abcdef0"

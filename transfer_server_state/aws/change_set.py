@@ -11,10 +11,10 @@ from typing import Any
 
 from transfer_server_state import template
 from transfer_server_state.aws.client import Aws, RefusedError
-from transfer_server_state.plan import Change, Deployment, ServerUpdate
+from transfer_server_state.intrinsics import SERVER, Stack
+from transfer_server_state.planned import Change, Deployment, ServerUpdate
 from transfer_server_state.request import Owner
 from transfer_server_state.schema import CUSTOM_RESOURCE, TYPE, declares
-from transfer_server_state.template import SERVER, Stack
 
 _NESTED = "AWS::CloudFormation::Stack"
 # A change of anything else is no matter of the resource's handler.

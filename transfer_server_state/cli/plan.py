@@ -14,9 +14,10 @@ from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.cli.shared import ERROR, NOTHING, SOMETHING, Means, UsageError, as_table
 from transfer_server_state.declaration import Home
-from transfer_server_state.plan import Deployment, Planned, Present
+from transfer_server_state.intrinsics import Stack
+from transfer_server_state.planned import Deployment, Planned, Present, summary
 from transfer_server_state.row import Row
-from transfer_server_state.template import Stack, TemplateError
+from transfer_server_state.template import TemplateError
 
 _COLUMNS = ("resource", "server", "now", "declared", "what happens")
 
@@ -95,11 +96,11 @@ def _as_json(planned: list[Planned]) -> str:
 def _as_table(planned: list[Planned]) -> str:
     table = [as_table(_COLUMNS, [_cells(each) for each in planned]), ""] if planned else []
     told = [f"{each.resource}: {each.told}" for each in planned]
-    return "\n".join([*table, *told, plan.summary(planned)])
+    return "\n".join([*table, *told, summary(planned)])
 
 
 def _as_text(planned: list[Planned]) -> str:
-    return "\n".join([*(f"{each.line}\n  {each.told}" for each in planned), plan.summary(planned)])
+    return "\n".join([*(f"{each.line}\n  {each.told}" for each in planned), summary(planned)])
 
 
 def _as_markdown(planned: list[Planned]) -> str:
@@ -108,7 +109,7 @@ def _as_markdown(planned: list[Planned]) -> str:
     head = [*_COLUMNS, "why, and what users notice"]
     lines = [head, ["---"] * len(head), *([_escaped(cell) for cell in row] for row in rows)]
     table = [f"| {' | '.join(line)} |" for line in lines] if planned else []
-    return "\n".join([*table, "", f"**{plan.summary(planned)}**"])
+    return "\n".join([*table, "", f"**{summary(planned)}**"])
 
 
 def _escaped(cell: str) -> str:
