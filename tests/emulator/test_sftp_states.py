@@ -23,6 +23,8 @@ def test_only_a_server_that_is_online_accepts(account: Account, state: State) ->
 
 def test_an_offline_server_refuses_files_and_after_it_all_is_as_before(account: Account) -> None:
     account.put("file", b"content")
+    # The client is gone before the server knows.
+    run(until(lambda: not account.endpoint["sessions"]))
     before = account.endpoint
     account.stop()
     assert account.refuses()
