@@ -68,6 +68,7 @@ def until(printed: IO[str], end: str) -> str:
         lines.append(line)
         if end in line:
             break
+    assert lines, f"nothing more was printed, nor {end!r}"
     assert end in lines[-1], "".join(lines)
     return "".join(lines)
 
