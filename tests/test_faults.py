@@ -167,16 +167,29 @@ def points() -> Iterator[Point]:
 
 
 def cases() -> Iterator[Any]:
-    """Pair each call with each of its faults; after its first call, with one of each kind."""
+    """Pair each call with one fault of each kind, once and lasting.
+
+    An operation's first call meets each of its other faults too, once: that they are of their
+    kind shows in what comes of it.
+    """
     known: set[str] = set()
     for point in points():
-        every = (*faults(point.operation), *lost(point.operation))
-        for fault in one_of_each(point.operation) if point.operation in known else every:
+        of_each_kind = one_of_each(point.operation)
+        for fault in of_each_kind:
+            yield _case(point, fault, lasts=False)
             # A condition that never holds is no fault: somebody else would have to write each time.
-            for lasts in (False, True) if fault.name != CONFLICT else (False,):
-                name = f"{point}-{fault}-{'lasting' if lasts else 'once'}"
-                yield pytest.param(point, fault, lasts, id=name)
-        known.add(point.operation)
+            if fault.name != CONFLICT:
+                yield _case(point, fault, lasts=True)
+        if point.operation not in known:
+            known.add(point.operation)
+            every = (*faults(point.operation), *lost(point.operation))
+            yield from (
+                _case(point, fault, lasts=False) for fault in every if fault not in of_each_kind
+            )
+
+
+def _case(point: Point, fault: Fault, *, lasts: bool) -> Any:
+    return pytest.param(point, fault, lasts, id=f"{point}-{fault}-{'lasting' if lasts else 'once'}")
 
 
 def is_passing(point: Point, fault: Fault) -> bool:

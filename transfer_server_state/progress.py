@@ -56,20 +56,20 @@ class Progress:
 
     def seen(self, observed: State, now_s: float) -> "Progress":
         """Return it after a look."""
-        after = replace(self, first=self.first or observed, last=observed, looks=self.looks + 1)
-        if self.command and observed is _SHOWS[self.command]:
-            after = replace(after, refusal="")
-        if now_s >= self.earlier_at_s + QUIET_S:
-            after = replace(after, earlier_unseen=False)
-        if self.uncertain and observed is not self.commanded_in:
-            return replace(after, uncertain=False)
-        if (
-            self.uncertain
-            and STABLE[observed] is observed
-            and now_s >= self.commanded_at_s + QUIET_S
-        ):
-            return replace(after, uncertain=False, command=None, commanded_in=None)
-        return after
+        showed = self.uncertain and observed is not self.commanded_in
+        is_quiet = STABLE[observed] is observed and now_s >= self.commanded_at_s + QUIET_S
+        had_no_effect = self.uncertain and not showed and is_quiet
+        is_on_its_way = self.command and observed is _SHOWS[self.command]
+        after = replace(
+            self,
+            first=self.first or observed,
+            last=observed,
+            looks=self.looks + 1,
+            uncertain=self.uncertain and not (showed or had_no_effect),
+            refusal="" if is_on_its_way else self.refusal,
+            earlier_unseen=self.earlier_unseen and now_s < self.earlier_at_s + QUIET_S,
+        )
+        return replace(after, command=None, commanded_in=None) if had_no_effect else after
 
     def intended(self, step: Step, now_s: float) -> "Progress":
         """Return it with a command that is about to be given."""

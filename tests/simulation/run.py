@@ -70,16 +70,22 @@ def histories_of(seeds: Iterable[int]) -> list[list[str]]:
     return [[*simulate(seed).history()] for seed in seeds]
 
 
+def processes() -> ProcessPoolExecutor:
+    """Return one for each core; fresh, so that none inherits a tracer, or a lock."""
+    return ProcessPoolExecutor(mp_context=get_context("spawn"))
+
+
 def run_all(
-    seeds: int, first: int = 0, progress: Callable[..., Iterable[Summary]] = iter
+    pool: ProcessPoolExecutor,
+    seeds: int,
+    first: int = 0,
+    progress: Callable[..., Iterable[Summary]] = iter,
 ) -> Summary:
     """Run them on all cores."""
     batches = [(n, min(_BATCH, first + seeds - n)) for n in range(first, first + seeds, _BATCH)]
     total = Summary()
-    # Fresh processes: none inherits a tracer, or a lock.
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        for summary in progress(pool.map(run, *zip(*batches, strict=True))):
-            total.add(summary)
+    for summary in progress(pool.map(run, *zip(*batches, strict=True))):
+        total.add(summary)
     return total
 
 
@@ -142,11 +148,15 @@ def main() -> int:
         return 0 if replay(options.seed, options.variant) else 1
     console = Console()
     began_s = time.monotonic()
-    summary = run_all(
-        options.seeds,
-        options.first,
-        lambda done: track(done, "Histories", total=-(-options.seeds // _BATCH), console=console),
-    )
+    with processes() as pool:
+        summary = run_all(
+            pool,
+            options.seeds,
+            options.first,
+            lambda done: track(
+                done, "Histories", total=-(-options.seeds // _BATCH), console=console
+            ),
+        )
     show(summary, time.monotonic() - began_s, console)
     return 1 if summary.violations else 0
 

@@ -6,34 +6,34 @@ It runs in processes of its own, so that nothing here slows it down.
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from inspect import isfunction
-from multiprocessing import get_context
 
 import pytest
 
 from tests.simulation import limits
 from tests.simulation.invariants import INVARIANTS
 from tests.simulation.limits import LIMITS
-from tests.simulation.run import Summary, first_noticed, histories_of, run_all
+from tests.simulation.run import Summary, first_noticed, histories_of, processes, run_all
 from tests.simulation.variants import VARIANTS
 from transfer_server_state.machine import TABLE
 
-SEEDS = 1000
+# Enough for each row of the table, and each ending; make simulate runs many more.
+SEEDS = 400
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    with processes() as pool:
         yield pool
 
 
 @pytest.fixture(scope="module")
 def noticed(pool: ProcessPoolExecutor) -> dict[str, Future[int | None]]:
-    return {name: pool.submit(first_noticed, name, 3 * SEEDS) for name in VARIANTS if name}
+    return {name: pool.submit(first_noticed, name, 10 * SEEDS) for name in VARIANTS if name}
 
 
 @pytest.fixture(scope="module")
-def summary() -> Summary:
-    return run_all(SEEDS)
+def summary(pool: ProcessPoolExecutor) -> Summary:
+    return run_all(pool, SEEDS)
 
 
 def test_every_invariant_holds(summary: Summary) -> None:
