@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from local import provider_stack
 from local.cloudformation_stack import LOOK_EVERY_S, Stack
 from local.engine import ROOT, Engine
-from local.sftp_client import SftpClient, TurnedAwayError
 from local.watch import Kind, Sight, Watch
+
+if TYPE_CHECKING:
+    from local.sftp_client import SftpClient
 
 TEMPLATE = (ROOT / "examples" / "existing-server.yaml").read_text()
 SERVER_AND_STATE = (ROOT / "examples" / "server-and-state.yaml").read_text()
@@ -47,6 +50,13 @@ class DiffersError(Exception):
     """What came about is not what is promised; the message names both."""
 
 
+def _client(user_name: str) -> "SftpClient":
+    # asyncssh asks a compiler for libraries, with files of its own, while it is imported.
+    from local.sftp_client import SftpClient  # noqa: PLC0415
+
+    return SftpClient(user_name)
+
+
 @dataclass
 class World:
     """One server and a user's client, the stacks that declare it, and who hears what happens."""
@@ -55,7 +65,7 @@ class World:
     audience: Callable[[Sight], None]
     server_id: str = ""
     stacks: dict[str, Stack] = field(default_factory=dict)
-    client: SftpClient = field(default_factory=lambda: SftpClient("alice"))
+    client: "SftpClient" = field(default_factory=lambda: _client("alice"))
     _watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,7 +152,7 @@ class World:
         came, why = "accepted", ""
         try:
             self.client.put(port, host_key, FILE_NAME, content)
-        except TurnedAwayError as error:
+        except ConnectionError as error:
             came, why = "refused", str(error)
         self.look()
         did = f"put {FILE_NAME}: {came}"

@@ -15,10 +15,6 @@ GIVE_UP_S = 10.0
 T = TypeVar("T")
 
 
-class TurnedAwayError(Exception):
-    """The server did not let the user in; the message says how it refused."""
-
-
 @dataclass(frozen=True)
 class SftpClient:
     """asyncssh's client, with a key of its own; it reads no configuration and asks no agent."""
@@ -34,7 +30,7 @@ class SftpClient:
         return self._key.export_public_key().decode().strip()
 
     def put(self, port: int, host_key: str, name: str, content: bytes) -> None:
-        """Upload a file. Raises TurnedAwayError."""
+        """Upload a file. Raises ConnectionError where the server turns it away."""
 
         async def put() -> None:
             async with self._session(port, host_key) as connection:
@@ -45,7 +41,7 @@ class SftpClient:
         _run(put())
 
     def get(self, port: int, host_key: str, name: str) -> bytes:
-        """Download a file. Raises TurnedAwayError."""
+        """Download a file. Raises ConnectionError where the server turns it away."""
 
         async def get() -> bytes:
             async with self._session(port, host_key) as connection:
@@ -74,7 +70,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         try:
             return pool.submit(asyncio.run, asyncio.wait_for(work, GIVE_UP_S)).result()
         except (OSError, asyncssh.DisconnectError) as error:
-            raise TurnedAwayError(_sentence(error)) from error
+            raise ConnectionError(_sentence(error)) from error
 
 
 def _sentence(error: Exception) -> str:

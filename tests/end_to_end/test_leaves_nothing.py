@@ -136,6 +136,20 @@ def test_ctrl_c_is_answered_with_silence_at_any_moment(
     assert [line for line in said.splitlines() if not line.startswith("make: ")] == []
 
 
+@pytest.mark.parametrize("command", ["local.walk", "local.up"])
+def test_before_there_is_something_to_close_it_opens_nothing(command: str) -> None:
+    audited = (
+        "import sys\n"
+        "opens = ('tempfile.', 'subprocess.', 'os.fork', 'os.posix_spawn')\n"
+        "sys.addaudithook(lambda event, given: event.startswith(opens) and print(event, given))\n"
+        f"import {command}\n"
+    )
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", audited], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == ""
+
+
 def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
