@@ -36,9 +36,9 @@ UNTIL_CTRL_C = trap 'while kill $$! 2>/dev/null; do sleep 0.5; done; wait $$! 2>
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.walk)
 
-test: setup lint ### lint, types, and every test, with full coverage of what runs in Lambda
-# At once: half of the slow ones wait for the local engine.
-	@$(MAKE) --no-print-directory --jobs quick slow
+test: setup ### lint, types, and every test, with full coverage of what runs in Lambda
+# At once: most of the slow ones wait for the local engine.
+	@$(MAKE) --no-print-directory --jobs slow quick lint
 
 lint: setup ### lint and types alone
 	$(BIN)/ruff check --quiet .
@@ -53,8 +53,8 @@ quick: setup ### the tests that take seconds, with full coverage of what runs in
 
 # Other people's programs, which a machine may lack, and which take their time.
 TOOLS = tests/end_to_end/tools
-# Two more than there are cores, for those that wait for the local engine do not need theirs.
-WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
+# More than there are cores, for those that wait for the local engine do not need theirs.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 4)')
 slow: setup ### the tests that repeat much, or start servers, functions and engines
 	$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--ignore $(TOOLS) tests/*/ $(REPEATING)
