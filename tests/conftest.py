@@ -1,5 +1,7 @@
 """Fixtures for all tests: no test reaches AWS, or sleeps."""
 
+import gc
+
 import pytest
 
 from tests.fakes.account import REGION, TABLE, Account
@@ -38,3 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left alone with it in the end."""
     place = {name: number for number, name in enumerate(FIRST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what will be there until the end."""
+    gc.freeze()

@@ -68,9 +68,9 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def interrupted(
-    argv: list[str], number: int, folder: Path, *, group: bool = False, after: str = "StopServer"
+    argv: list[str], number: int, folder: Path, *, group: bool = False, after: str = "deployed"
 ) -> Run:
-    """Run it until it says `after`, by default in the middle of a stop; then send the signal."""
+    """Run it until it says `after`, by default as it begins to deploy; then send the signal."""
     with subprocess.Popen(  # noqa: S603
         argv,
         cwd=ROOT,
@@ -92,9 +92,11 @@ def interrupted(
     return Run(process.pid, folder, process.returncode, said)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
-def test_interrupted(number: signal.Signals, tmp_path: Path) -> None:
-    run = interrupted(COMMAND, number, tmp_path)
+@pytest.mark.parametrize(
+    ("number", "after"), [(signal.SIGINT, "StopServer"), (signal.SIGTERM, "deployed")]
+)
+def test_interrupted(number: signal.Signals, after: str, tmp_path: Path) -> None:
+    run = interrupted(COMMAND, number, tmp_path, after=after)
     assert run.leftovers(within_s=0.5) == []
     assert (run.status, run.said) == (128 + number, "")
 

@@ -12,13 +12,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
-from cfnlint.decode import decode_str
 
 from local import provider_stack
 from local.cloudformation_stack import Stack
 from local.engine import ROOT, Engine
 from local.iam_gateway import Call
 from local.scenarios import TEMPLATE
+from transfer_server_state.template import parse
 
 # Calls that Lambda makes in the role's name. The engine does for its functions what they permit,
 # and asks no policy: what would be missed on AWS is not missed here.
@@ -36,8 +36,7 @@ def _listed(value: str | list[str]) -> list[str]:
 
 def _actions(logical_id: str) -> list[str]:
     """What this one of the template's roles allows."""
-    template, problems = decode_str((ROOT / "template.yaml").read_text())
-    assert not problems
+    template = parse((ROOT / "template.yaml").read_text())
     return [
         action
         for policy in template["Resources"][logical_id]["Properties"]["Policies"]

@@ -1,11 +1,9 @@
 """The local CloudFormation has Transfer's own resources, and deletes what failed, as AWS does."""
 
-from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from local import ministack_patched
 from local.cloudformation_stack import Stack
 from local.engine import Engine
 from local.scenarios import World
@@ -178,7 +176,3 @@ def test_a_failed_creation_is_followed_by_its_deletion(engine: Engine, world: Wo
     ]
     assert of_state[-1]["PhysicalResourceId"] == f"{world.server_id}:from-ONLINE"
     assert world.state() == "ONLINE"
-
-
-def test_the_engine_is_of_the_version_whose_private_parts_are_known() -> None:
-    assert version("ministack") == ministack_patched.VERSION
