@@ -5,6 +5,7 @@ that fit the function; see the Makefile.
 """
 
 import argparse
+import os
 import shutil
 import sys
 from importlib.metadata import distribution
@@ -17,8 +18,13 @@ def main() -> None:
     parser.add_argument("--requirement", type=Path, required=True)
     parser.add_argument("--target", type=Path, required=True)
     options = parser.parse_args()
-    requirements, target = options.requirement, options.target
-    for line in requirements.read_text().splitlines():
+    requirements = options.requirement
+    lines = requirements.read_text().splitlines()
+    if not options.target.is_dir():
+        sys.exit(f"{options.target} is not there to be filled.")
+    # From within: a folder that is deleted meanwhile is not made anew.
+    os.chdir(options.target)
+    for line in lines:
         name, pinned, version = line.partition("==")
         if not pinned:
             continue
@@ -30,8 +36,8 @@ def main() -> None:
         for file in installed.files or []:
             # Its scripts lie outside the packages' folder, and a function has no use for them.
             if ".." not in file.parts and "__pycache__" not in file.parts:
-                (target / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file.locate(), target / file)
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file.locate(), file)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,22 @@ def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
     assert (package / "schemas" / "transfer_server_state.schema.json").is_file()
 
 
+def test_no_package_is_copied_to_a_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone" / "package"
+    ran = subprocess.run(  # noqa: S603
+        [
+            *(sys.executable, "-m", "local.copy_packages", "--target", gone),
+            *("--requirement", "handler/requirements.txt"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (1, f"{gone} is not there to be filled.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_the_sam_cli_uploads_is_beside_the_template(tmp_path: Path) -> None:
     variables = {"PACKAGES": provider_stack.PACKAGES}
     template, _ = decode_str(prepared(tmp_path, variables).read_text())
