@@ -40,6 +40,7 @@ class Loop:
         self._failure: UnavailableError | RefusedError | None = None
         self._unreachable_since_s = self._refused_since_s = 0.0
         self._pace = Pace()
+        self._due_s = 0.0
 
     def run(self) -> Answer | None:
         """Return the answer, or None if another invocation goes on."""
@@ -48,22 +49,25 @@ class Loop:
                 if answer := self._attempt():
                     return answer
                 now_s = self._clock.now()
-                left_s = max(0, self._reconciliation.request.deadline_s - now_s)
                 # However long it waits, it has to notice a newer request.
-                pause_s = min(self._pace.pause_s, CHECK_EVERY_S, left_s)
+                pause_s = min(max(0, self._due_s - now_s), CHECK_EVERY_S)
                 if now_s + pause_s > self._until_s:
                     return self._pass_on()
                 self._clock.sleep(pause_s)
             except ConflictError:
                 self._reconciliation.start_over()
+                self._due_s = 0
                 self._clock.sleep(pacing.FIRST_S)
 
     def _attempt(self) -> Answer | None:
-        """Take a step; what fails on the way is tried again, or ends the request."""
+        """Take a step if it is time; what fails is tried again, or ends the request."""
         try:
-            if answer := self._reconciliation.step():
+            if self._clock.now() < self._due_s:
+                self._reconciliation.check()
+            elif answer := self._reconciliation.step():
                 return answer
-            self._succeed()
+            else:
+                self._succeed()
         except UnavailableError as error:
             self._fail(error)
             # Only what is said throughout is believed.
@@ -96,7 +100,8 @@ class Loop:
         self._unreachable_since_s = self._refused_since_s = 0
         if not self._reconciliation.is_open:
             self._failure = None
-        self._pace.succeeded(self._reconciliation.pause_s(), self._dice())
+        self._pace.succeeded(self._reconciliation.pause_s())
+        self._wait()
 
     def _fail(self, error: UnavailableError | RefusedError) -> None:
         """Take note of a failure, and try again after a while."""
@@ -104,6 +109,7 @@ class Loop:
         throttled = isinstance(error, UnavailableError) and error.throttled
         commanded = self._reconciliation.has_commanded
         self._pace.failed(self._dice(), throttled=throttled, commanded=commanded)
+        self._wait()
         if not isinstance(error, UnreachableError):
             # What else fails says nothing of the registry.
             self._unreachable_since_s = 0
@@ -113,6 +119,11 @@ class Loop:
         releases = self._reconciliation.request.releases
         if releases and now_s - self._unreachable_since_s > PATIENCE_S:
             self._reconciliation.go_without_registry(str(error))
+
+    def _wait(self) -> None:
+        """Put the next step off; the last is at the deadline."""
+        pause_s, deadline_s = self._pace.pause_s, self._reconciliation.request.deadline_s
+        self._due_s = min(self._clock.now() + pause_s, deadline_s)
 
     def _dice(self) -> Random:
         """Return what tells requests of one moment apart."""

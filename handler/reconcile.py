@@ -63,7 +63,7 @@ class Reconciliation:
             if answer := self._claim():
                 return answer
         elif self._now() - self._checked_at_s >= CHECK_EVERY_S:
-            self._check()
+            self.check()
         step = self._decide()
         if step is Step.DONE:
             return self._end(Outcome.DONE)
@@ -74,6 +74,12 @@ class Reconciliation:
         if self._put_off and self._now() < self.request.deadline_s:
             self._command(step)
         return None
+
+    def check(self) -> None:
+        """Raise ConflictError where somebody else wrote the row."""
+        if self._registry.read(self._row.server_id).version != self._row.version:
+            raise ConflictError
+        self._checked_at_s = self._now()
 
     def start_over(self) -> None:
         """Claim the row anew at the next step: what somebody else wrote decides."""
@@ -159,11 +165,6 @@ class Reconciliation:
         answer = self._answer(outcome, claimed, self._without_registry if unread else "")
         self._registry.write(claimed.answered(self.request, answer.record()))
         return answer
-
-    def _check(self) -> None:
-        if self._registry.read(self._row.server_id).version != self._row.version:
-            raise ConflictError
-        self._checked_at_s = self._now()
 
     def _decide(self) -> Step:
         if self._put_off and self._now() - self._seen_at_s <= PUT_OFF_S:
