@@ -263,6 +263,28 @@ def test_a_superseded_request_notices_within_a_minute_while_it_is_throttled(
         assert account.clock.now() - superseded_at_s[0] <= 60
 
 
+def test_who_is_throttled_throughout_looks_less_than_twice_a_minute(account: Account) -> None:
+    account.emulator.set(stop_s=10_000)
+    throttled = client_error("Throttling", 400, "DescribeServer")
+    account.clock.after(2, lambda: account.border.broken.update(DescribeServer=throttled))
+    event = account.request("Create", DesiredState="OFFLINE", ServiceTimeout="600")
+    assert account.settle(event)["Status"] == "FAILED"
+    assert 600 / 70 < account.border.calls.count("DescribeServer") < 600 / 40
+
+
+def test_however_far_apart_its_looks_the_last_is_at_the_deadline(account: Account) -> None:
+    account.emulator.set(stop_s=500)
+    sent_at_s = account.clock.now()
+    throttled = client_error("Throttling", 400, "DescribeServer")
+    event = account.request("Create", DesiredState="OFFLINE", ServiceTimeout="600")
+    account.clock.after(2, lambda: account.border.broken.update(DescribeServer=throttled))
+    account.clock.after(535, account.border.broken.clear)
+    assert account.settle(event)["Status"] == "SUCCESS"
+    # A minute is left for the answer.
+    assert account.border.calls[-2:] == ["DescribeServer", "PutItem"]
+    assert account.clock.now() - sent_at_s == pytest.approx(540)
+
+
 def test_an_answer_of_another_version_of_the_provider_is_repeated(account: Account) -> None:
     """What it wrote down besides is left out."""
     event = account.request("Create", DesiredState="OFFLINE")
