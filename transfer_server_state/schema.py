@@ -4,7 +4,6 @@ The JSON schema is the only definition of the former. This module knows no valid
 whoever checks brings their own.
 """
 
-import difflib
 import json
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -52,6 +51,9 @@ def violation(name: str, value: object, rule: Mapping[str, Any]) -> str:
 
 def near(word: object, known: Iterable[str]) -> str:
     """Ask whether the nearest of what is known was meant, if there is one."""
+    # A mistake alone needs it, and no start-up has time to lose.
+    import difflib  # noqa: PLC0415
+
     folded = {name.casefold(): name for name in known}
     matches = difflib.get_close_matches(str(word).casefold(), folded)
     return f"; did you mean {folded[matches[0]]}?" if matches else ""
