@@ -51,6 +51,7 @@ class Reconciliation:
         self._row, self._is_current = Row(request.server_id), False
         self._progress = Progress()
         self._put_off: Step | None = None
+        self._is_done = False
         self._began_s = self._checked_at_s = self._now()
         self._seen_at_s = 0.0
 
@@ -59,13 +60,15 @@ class Reconciliation:
 
         Raises ConflictError where somebody else wrote the row: then it has to start over.
         """
+        self._is_done = False
         if not self._is_current:
             if answer := self._claim():
                 return answer
         elif self._now() - self._checked_at_s >= CHECK_EVERY_S:
             self.check()
         step = self._decide()
-        if step is Step.DONE:
+        self._is_done = step is Step.DONE
+        if self._is_done:
             return self._end(Outcome.DONE)
         if step is Step.FAILED:
             refusal = self._progress.refusal
@@ -120,7 +123,10 @@ class Reconciliation:
             return self._answer(unread, self._own_row(), problem)
         with suppress(UnavailableError, RefusedError):
             # A repeated delivery may have answered meanwhile.
-            return (None if self._is_current else self._claim()) or self._end(outcome, problem)
+            if not self._is_current and (answer := self._claim()):
+                return answer
+            # What was done in time, but not written down yet, is done.
+            return self._end(Outcome.DONE) if self._is_done else self._end(outcome, problem)
         return self._answer(outcome, self._row.with_progress(self._progress), problem)
 
     def _claim(self) -> Answer | None:

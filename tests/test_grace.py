@@ -243,6 +243,28 @@ def test_an_answer_that_cannot_be_written_down_is_sent_at_the_deadline(account: 
     assert account.commands == ["StopServer"]
 
 
+@pytest.mark.parametrize("request_type", ["Create", "Delete"])
+def test_what_came_in_time_is_a_success_though_its_first_record_fails_at_the_deadline(
+    account: Account, request_type: str
+) -> None:
+    fields = {}
+    if request_type == "Delete":
+        create(account)
+        account.become("ROLLBACK_IN_PROGRESS")
+        fields = {"PhysicalResourceId": f"{account.server_id}:from-ONLINE"}
+    account.timeout_s = 5_000
+
+    def too_late() -> None:
+        account.clock.now_s += 3_600
+        raise client_error("InternalServerError", 500, "PutItem")
+
+    # Its claim, its command, its end.
+    account.border.before("PutItem", None, None, too_late)
+    answer = account.send(request_type, DesiredState="OFFLINE", **fields)
+    assert answer["Status"] == "SUCCESS"
+    assert (account.row.answer or {})["status"] == "SUCCESS"
+
+
 @pytest.mark.parametrize("at_s", [0, 5])
 def test_a_creation_goes_on_when_the_table_comes_back(account: Account, at_s: float) -> None:
     """Whether it was away from the start, or only when the command had been given."""

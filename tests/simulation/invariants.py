@@ -567,7 +567,10 @@ def guard_yields(world: World) -> Iterator[str]:
                 if r.spec.server is server and _took_effect_s(r, server) < command.at_s
             }.values()
             releasing = (r for r in sent if r.kind == "Delete" or r.spec.server is not server)
-            owed = any(not (r.succeeded and r.over_s <= command.at_s) for r in releasing)
+            owed = any(
+                not (r.succeeded and r.over_s <= command.at_s) or limits.registry_was_away(r)
+                for r in releasing
+            )
             # What somebody commanded who never had it, and is not known any more, is owed, too.
             owed |= any(not r.succeeded and _commanded(r, server) for r in sent)
             if not owed and not any(_asks_for(r, command) for r in newest):

@@ -110,6 +110,7 @@ def registry_was_away(request: Request) -> bool:
 
     A repeated delivery may then be answered otherwise. A deletion goes by its id after two
     minutes, and does not know then who else has the server, nor what another delivery of it did.
+    What it could not write down it still owes, as far as the guard knows.
     """
     return any(service == "dynamodb" for i in request.invocations for _, service, _ in i.failures)
 
