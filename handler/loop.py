@@ -45,19 +45,14 @@ class Loop:
     def run(self) -> Answer | None:
         """Return the answer, or None if another invocation goes on."""
         while True:
-            try:
-                if answer := self._attempt():
-                    return answer
-                now_s = self._clock.now()
-                # However long it waits, it has to notice a newer request.
-                pause_s = min(max(0, self._due_s - now_s), CHECK_EVERY_S)
-                if now_s + pause_s > self._until_s:
-                    return self._pass_on()
-                self._clock.sleep(pause_s)
-            except ConflictError:
-                self._reconciliation.start_over()
-                self._due_s = 0
-                self._clock.sleep(pacing.FIRST_S)
+            if answer := self._attempt():
+                return answer
+            now_s = self._clock.now()
+            # However long it waits, it has to notice a newer request.
+            pause_s = min(max(0, self._due_s - now_s), CHECK_EVERY_S)
+            if now_s + pause_s > self._until_s:
+                return self._pass_on()
+            self._clock.sleep(pause_s)
 
     def _attempt(self) -> Answer | None:
         """Take a step if it is time; what fails is tried again, or ends the request."""
@@ -68,6 +63,9 @@ class Loop:
                 return answer
             else:
                 self._succeed()
+        except ConflictError:
+            self._reconciliation.start_over()
+            self._due_s = self._clock.now() + pacing.FIRST_S
         except UnavailableError as error:
             self._fail(error)
             # Only what is said throughout is believed.

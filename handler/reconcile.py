@@ -22,7 +22,7 @@ from transfer_server_state.progress import LEAVES_WITHIN_S, READ_LAG_S, Progress
 from transfer_server_state.request import Request
 from transfer_server_state.row import Row
 
-# A newer request is noticed within twice that.
+# A newer request is noticed within twice that, if the table answers.
 CHECK_EVERY_S = 30
 # How long a command that AWS puts off goes by what was seen before: a look costs a call, too.
 PUT_OFF_S = 60
@@ -86,7 +86,8 @@ class Reconciliation:
 
     def start_over(self) -> None:
         """Claim the row anew at the next step: what somebody else wrote decides."""
-        self._is_current, self._put_off = False, None
+        self._is_current = self._is_done = False
+        self._put_off = None
 
     def go_without_registry(self, why: str) -> None:
         """Go by what is known of the row, and write nothing more."""
@@ -121,13 +122,21 @@ class Reconciliation:
         if self._row.request != self.request.digest:
             unread = Outcome.UNKNOWN if self.request.releases else outcome
             return self._answer(unread, self._own_row(), problem)
-        with suppress(UnavailableError, RefusedError):
-            # A repeated delivery may have answered meanwhile.
-            if not self._is_current and (answer := self._claim()):
-                return answer
-            # What was done in time, but not written down yet, is done.
-            return self._end(Outcome.DONE) if self._is_done else self._end(outcome, problem)
+        # A repeated delivery may have answered meanwhile, even while this one writes.
+        for _ in range(2):
+            with suppress(UnavailableError, RefusedError):
+                try:
+                    return self._last_word(outcome, problem)
+                except ConflictError:
+                    self.start_over()
         return self._answer(outcome, self._row.with_progress(self._progress), problem)
+
+    def _last_word(self, outcome: Outcome, problem: str) -> Answer:
+        """Return the answer that was given already, or write this one down."""
+        if not self._is_current and (answer := self._claim()):
+            return answer
+        # What was done in time, but not written down yet, is done.
+        return self._end(Outcome.DONE) if self._is_done else self._end(outcome, problem)
 
     def _claim(self) -> Answer | None:
         """Take the row, or return the answer if there is nothing to do about the server."""

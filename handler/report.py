@@ -110,6 +110,7 @@ def _reason(request: Request, outcome: Outcome, row: Row, problem: str, waited_s
     stand = STANDS[outcome].format(
         server=request.server_id or "The server",
         is_so=f"is {seen.last}" if seen.last else "was not seen",
+        was_so=f"was last seen {seen.last}" if seen.last else "was not seen",
         wanted=f", wanted {wanted}" if wanted else "",
         after=f", after {seen.command}" if seen.command and not seen.uncertain else "",
         waited=f"{waited_s:.0f} s",

@@ -149,7 +149,7 @@ def test_an_invocation_that_is_refused_for_half_a_minute_is_tried_again(
 def test_a_request_that_cannot_go_on_says_so(account: Account, code: str, status: int) -> None:
     account.border.broken["Invoke"] = client_error(code, status, "Invoke")
     reason = given_up(account)
-    assert f"{account.server_id} is STOPPING, wanted OFFLINE, after StopServer" in reason
+    assert f"{account.server_id} was last seen STOPPING, wanted OFFLINE, after Stop" in reason
     assert f"lambda:InvokeFunction: {code}" in reason
 
 

@@ -265,6 +265,18 @@ def test_what_came_in_time_is_a_success_though_its_first_record_fails_at_the_dea
     assert (account.row.answer or {})["status"] == "SUCCESS"
 
 
+def test_however_often_somebody_else_writes_its_row_it_is_answered_in_time(
+    account: Account,
+) -> None:
+    conflict = client_error("ConditionalCheckFailedException", 400, "PutItem")
+    account.border.before("StopServer", lambda: account.border.broken.update(PutItem=conflict))
+    began_s = account.clock.now()
+    answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="300")
+    assert answer["Status"] == "FAILED"
+    assert account.clock.now() - began_s == pytest.approx(240, abs=1)
+    assert account.commands == ["StopServer"]
+
+
 @pytest.mark.parametrize("at_s", [0, 5])
 def test_a_creation_goes_on_when_the_table_comes_back(account: Account, at_s: float) -> None:
     """Whether it was away from the start, or only when the command had been given."""

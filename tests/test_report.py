@@ -42,6 +42,7 @@ SEEN = Progress(
 ROW = Row(SERVER, CREATE.owner, State.OFFLINE, State.ONLINE, "1", progress=SEEN, version=1)
 OWED = replace(ROW, restoring=State.ONLINE)
 STANDS = f"{SERVER} is STOPPING, wanted OFFLINE, after StopServer, 12 s"
+STOOD = STANDS.replace("is STOPPING", "was last seen STOPPING")
 
 
 def told(
@@ -62,11 +63,11 @@ def told(
             Outcome.TIMED_OUT,
             f"{STANDS}. Once it has settled, deploy again, or raise ServiceTimeout.",
         ),
-        (Outcome.UNANSWERED, f"{STANDS}. When AWS answers, deploy again."),
+        (Outcome.UNANSWERED, f"{STOOD}. When AWS answers, deploy again."),
         (Outcome.REFUSED, f"{STANDS}. Mend what AWS names, then deploy again."),
         (
             Outcome.DENIED,
-            f"{STANDS}: denied. Allow it in the provider's role, or where AWS says, then deploy "
+            f"{STOOD}: denied. Allow it in the provider's role, or where AWS says, then deploy "
             "again.",
         ),
         (
@@ -89,7 +90,7 @@ def told(
         ),
         (
             Outcome.NOT_CONTINUED,
-            f"{STANDS}. The provider could not invoke itself. Mend that, then deploy again.",
+            f"{STOOD}. The provider could not invoke itself. Mend that, then deploy again.",
         ),
     ],
 )
@@ -139,7 +140,9 @@ def test_of_a_failed_deletion_it_says_to_delete_again_or_retain(
 ) -> None:
     failed = told(outcome, DELETE, OWED)
     assert failed.status == "FAILED"
-    assert failed.reason.startswith(f"{SERVER} is STOPPING, wanted ONLINE, after StopServer, 12 s")
+    assert failed.reason.replace("was last seen", "is").startswith(
+        f"{SERVER} is STOPPING, wanted ONLINE, after StopServer, 12 s"
+    )
     assert advice in failed.reason
     assert "deploy" not in failed.reason
 

@@ -268,7 +268,9 @@ def test_who_is_throttled_throughout_looks_less_than_twice_a_minute(account: Acc
     throttled = client_error("Throttling", 400, "DescribeServer")
     account.clock.after(2, lambda: account.border.broken.update(DescribeServer=throttled))
     event = account.request("Create", DesiredState="OFFLINE", ServiceTimeout="600")
-    assert account.settle(event)["Status"] == "FAILED"
+    answer = account.settle(event)
+    assert answer["Status"] == "FAILED"
+    assert "was last seen STOPPING, wanted OFFLINE, after StopServer, 540 s" in answer["Reason"]
     assert 600 / 70 < account.border.calls.count("DescribeServer") < 540 / 30
 
 
@@ -308,5 +310,5 @@ def test_who_lost_its_row_and_may_not_ask_whose_it_is_tells_what_it_saw_itself(
 
     account.clock.after(20, take)
     reason = account.settle(update(account, "OFFLINE", ""))["Reason"]
-    assert f"{account.server_id} is STOPPING, wanted OFFLINE, after StopServer" in reason
+    assert f"{account.server_id} was last seen STOPPING, wanted OFFLINE, after StopServer" in reason
     assert "denied: cloudformation:DescribeStacks" in reason

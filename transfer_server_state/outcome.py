@@ -27,10 +27,14 @@ class Outcome(StrEnum):
 
 
 _STATE = "{server} {is_so}{wanted}{after}, {waited}"
+# Of what ends with a call that failed: the last look may be old.
+_WAS = "{server} {was_so}{wanted}{after}, {waited}"
 # Where things stand, in the Reason.
 STANDS = dict.fromkeys(Outcome, _STATE) | {
     Outcome.DONE: "{server} {is_so}{after}, {waited}",
-    Outcome.DENIED: f"{_STATE}: denied",
+    Outcome.UNANSWERED: _WAS,
+    Outcome.DENIED: f"{_WAS}: denied",
+    Outcome.NOT_CONTINUED: _WAS,
     Outcome.GONE: "{server} does not exist",
     Outcome.INVALID: "{problem}",
     Outcome.RIVAL: "{server} is declared by {owner}, so {mine} may not declare it too",

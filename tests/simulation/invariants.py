@@ -31,6 +31,7 @@ _SAID_ONCE = ("Status", "PhysicalResourceId", "Data")
 _FIELDS = {
     "server": r"(?P<server>s-\w+)",
     "is_so": r"(is (?P<last>[A-Z_]+)|was not seen)",
+    "was_so": r"(was last seen (?P<last>[A-Z_]+)|was not seen)",
     "wanted": r"(, wanted (?P<wanted>\w+))?",
     "after": r"(, after (?P<command>\w+))?",
     "waited": r"\d+ s",
