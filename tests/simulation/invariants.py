@@ -26,6 +26,8 @@ _UNDER_WAY = {State.ONLINE: State.STARTING, State.OFFLINE: State.STOPPING}
 TARGET = {Step.START: State.ONLINE, Step.STOP: State.OFFLINE}
 # How long a command that AWS puts off may go by what was seen before it.
 _GOES_BY_A_LOOK_S = 60 + LEAVES_WITHIN_S + READ_LAG_S + 20
+# Of these a Reason tells the server's state: as it is, and as it was last seen.
+_FAILED = (Outcome.FAILED, Outcome.UNANSWERED)
 _SAID_ONCE = ("Status", "PhysicalResourceId", "Data")
 # What of a Reason is looked at.
 _FIELDS = {
@@ -129,7 +131,7 @@ def _untrue_sight(
 ) -> Iterator[str]:
     """Find out whether what was last seen is told as it was, and is what was wanted."""
     succeeded, releases = answer["Status"] == "SUCCESS", request.kind == "Delete"
-    told = says(answer, Outcome.DONE if succeeded else Outcome.FAILED)
+    told = says(answer, *([Outcome.DONE] if succeeded else _FAILED))
     if told is None:
         yield "tells nothing"
         return
@@ -343,7 +345,7 @@ def deletable(world: World) -> Iterator[str]:
         for at_s, invocation, answer in answers(request):
             if request.kind != "Delete" or answer["Status"] == "SUCCESS" or at_s > request.over_s:
                 continue
-            told = says(answer, Outcome.FAILED)
+            told = says(answer, *_FAILED)
             if not _owes(world, request):
                 yield f"{invocation} fails, and owes nothing: {answer['Reason']}"
             elif says(answer, Outcome.GONE):
@@ -598,7 +600,7 @@ def _is_at_work(request: Request, command: Command) -> bool:
     for invocation in request.invocations:
         looks = [at_s for at_s, read, _ in invocation.reads if read is command.server]
         ends = [answer for _, _, answer in invocation.answers]
-        acts = any(says(answer, Outcome.DONE, Outcome.FAILED) for answer in ends)
+        acts = any(says(answer, Outcome.DONE, *_FAILED) for answer in ends)
         late_s = command.at_s - _IN_FLIGHT_S
         if acts and looks and min(looks) < late_s and max(looks) > command.at_s:
             return True
