@@ -20,6 +20,7 @@ ALONE = mkdir $(VENV).lock 2>/dev/null || { echo "Another set-up is under way; i
 	[ $@ -nt $< ] || {
 $(VENV)/.ready-run: requirements-run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, as $(PYTHON). Name another: make PYTHON=python3.13 ..."; exit 1; }
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and would be emptied where it leads: remove it."; exit 1; }
 	@$(ALONE) echo "Once: what make run needs is installed into $(VENV), 150 MB. It takes half a minute."; \
 		$(PYTHON) -m venv --clear $(VENV) && $(INSTALL) -r $< && touch $@; }
 
@@ -77,7 +78,7 @@ up: $(VENV)/.ready-run ## the same to try out, shown live, until Ctrl-C; PORT=45
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.up $(if $(PORT),--port "$(PORT)"))
 
 emulator: $(VENV)/.ready-run ## the Transfer API alone, until Ctrl-C; ARGS=--help tells what it can do
-	@$(BIN)/python -m local.emulator $(ARGS)
+	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.emulator $(ARGS))
 
 picture: setup ### docs/timeline.svg, as make run shows it
 	$(BIN)/python -m local.walk --picture docs/timeline.svg

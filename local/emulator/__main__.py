@@ -1,8 +1,13 @@
 """The emulator as a process: arguments in, its URL out, until it is told to end."""
 
+import signal
+
+if __name__ == "__main__":
+    # Until there is something to close, Ctrl-C has nothing to say: not even while this imports.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import json
-import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields

@@ -109,7 +109,7 @@ def test_ctrl_c_in_the_terminal_that_runs_make(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after_s", [0.02, 0.2, 1])
-@pytest.mark.parametrize("target", ["run", "up"])
+@pytest.mark.parametrize("target", ["run", "up", "emulator"])
 def test_ctrl_c_is_answered_with_silence_at_any_moment(
     target: str, after_s: float, tmp_path: Path
 ) -> None:
