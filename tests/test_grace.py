@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
+from handler.report import Answer
 from local.emulator import State
 from tests.fakes.account import MADE_UP, OTHER_STACK, TABLE, Account
 from tests.fakes.errors import client_error
+from transfer_server_state.aws.registry import Registry
 
 # What AWS says when another try may help: the codes of botocore's own lists, and the statuses.
 PASSING = [
@@ -277,6 +280,20 @@ def test_however_often_somebody_else_writes_its_row_it_is_answered_in_time(
     assert account.commands == ["StopServer"]
 
 
+def test_what_another_delivery_answered_meanwhile_is_repeated_at_the_deadline(
+    account: Account,
+) -> None:
+    throttled = client_error("Throttling", 400, "DescribeServer")
+    account.border.after(
+        "StopServer", lambda: account.border.broken.update(DescribeServer=throttled)
+    )
+    registry, told = Registry(account.aws, TABLE), Answer("SUCCESS", "an id", "It is so.", "done")
+    account.clock.after(539, lambda: registry.write(replace(account.row, answer=told.record())))
+    answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="600")
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "an id")
+    assert answer["Reason"].startswith("It is so.")
+
+
 @pytest.mark.parametrize("at_s", [0, 5])
 def test_a_creation_goes_on_when_the_table_comes_back(account: Account, at_s: float) -> None:
     """Whether it was away from the start, or only when the command had been given."""
@@ -325,6 +342,7 @@ def test_a_deletion_with_an_id_that_says_nothing_owns_up_to_it_without_the_table
     away(account)
     answer = account.send("Delete", DesiredState="OFFLINE", PhysicalResourceId=MADE_UP)
     assert answer["Status"] == "SUCCESS"
+    assert "whether it should be nobody could tell: dynamodb:" in answer["Reason"]
     assert account.operations == []
 
 
