@@ -37,6 +37,8 @@ UNTIL_CTRL_C = trap 'while kill $$! 2>/dev/null; do sleep 0.5; done; wait $$! 2>
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.walk)
 
+# They start some hundred processes, which would each compile the same again.
+test quick slow: export PYTHONDONTWRITEBYTECODE =
 test: setup ### lint, types, and every test, with full coverage of what runs in Lambda
 # At once: most of the slow ones wait for the local engine.
 	@$(MAKE) --no-print-directory --jobs slow quick lint
