@@ -22,7 +22,7 @@ from tests.fakes.account import ACCOUNT, REGION, STACK, TABLE
 from tests.fakes.faulty_account import SECRET, FaultyAccount
 from tests.fakes.wire import Wire
 
-hostile = settings(derandomize=True, database=None, deadline=None, max_examples=60)
+hostile = settings(derandomize=True, database=None, deadline=None, max_examples=40)
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
@@ -371,7 +371,7 @@ PORTS = st.sampled_from(["", ":", ":443", ":8443", ":1", ":65535"])
 QUERY = f"?X-Amz-Signature={SECRET}"
 
 
-@settings(hostile, max_examples=60, phases=[Phase.explicit, Phase.generate])
+@settings(hostile, max_examples=40, phases=[Phase.explicit, Phase.generate])
 @given(
     scheme=st.sampled_from(["https", "http", "HTTPS"]),
     host=st.sampled_from(list(HOSTS)),
