@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from local.emulator import Emulator, SftpEndpoints
@@ -63,9 +64,10 @@ def main() -> None:
         "process that holds the other end, however that one ends",
     )
     arguments = parser.parse_args()
-    end = Event()
+    # Not an Event: one signal may interrupt the handler of another.
+    ends: SimpleQueue[None] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: end.set())
+        signal.signal(number, lambda *_: ends.put(None))
     try:
         with (
             Emulator(port=arguments.port, **dict(arguments.set)) as emulator,
@@ -73,8 +75,8 @@ def main() -> None:
         ):
             _tell(emulator.url)
             if arguments.with_parent:
-                Thread(target=_await_parent, args=(end,), daemon=True).start()
-            end.wait()
+                Thread(target=_await_parent, args=(ends,), daemon=True).start()
+            ends.get()
     except SettingsError as cause:
         parser.error(f"--set: {cause}")
     except OSError as cause:
@@ -95,9 +97,9 @@ def _tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def _await_parent(end: Event) -> None:
+def _await_parent(ends: SimpleQueue[None]) -> None:
     sys.stdin.buffer.read()
-    end.set()
+    ends.put(None)
 
 
 def _port(text: str) -> int:

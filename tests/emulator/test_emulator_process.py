@@ -32,6 +32,15 @@ def test_its_first_line_is_its_url_and_a_signal_ends_it_cleanly(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_ends_though_one_signal_interrupts_the_other(start: Start) -> None:
+    for _ in range(3):
+        process = start()
+        url_of(process)
+        for number in (signal.SIGINT, signal.SIGTERM) * 200:
+            process.send_signal(number)
+        assert process.communicate(timeout=10) == ("", "")
+
+
 def test_it_ends_with_its_parent_if_it_is_to(start: Start) -> None:
     process = start("--with-parent")
     assert url_of(process).startswith("http://127.0.0.1:")
