@@ -8,12 +8,12 @@ if __name__ == "__main__":
 
 import argparse
 import json
+import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -64,10 +64,12 @@ def main() -> None:
         "process that holds the other end, however that one ends",
     )
     arguments = parser.parse_args()
-    # Not an Event: one signal may interrupt the handler of another.
-    ends: SimpleQueue[None] = SimpleQueue()
+    # Python's own handlers may come too late for a wait that begins, or into each other's way.
+    ended, end = os.pipe()
+    os.set_blocking(end, False)
+    signal.set_wakeup_fd(end, warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ends.put(None))
+        signal.signal(number, lambda *_: None)
     try:
         with (
             Emulator(port=arguments.port, **dict(arguments.set)) as emulator,
@@ -75,8 +77,8 @@ def main() -> None:
         ):
             _tell(emulator.url)
             if arguments.with_parent:
-                Thread(target=_await_parent, args=(ends,), daemon=True).start()
-            ends.get()
+                Thread(target=_await_parent, args=(end,), daemon=True).start()
+            os.read(ended, 1)
     except SettingsError as cause:
         parser.error(f"--set: {cause}")
     except OSError as cause:
@@ -97,9 +99,9 @@ def _tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def _await_parent(ends: SimpleQueue[None]) -> None:
+def _await_parent(end: int) -> None:
     sys.stdin.buffer.read()
-    ends.put(None)
+    os.write(end, b".")
 
 
 def _port(text: str) -> int:
