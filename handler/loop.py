@@ -99,7 +99,7 @@ class Loop:
         if not self._reconciliation.is_open:
             self._failure = None
         self._pace.succeeded(self._reconciliation.pause_s())
-        self._wait()
+        self._schedule()
 
     def _fail(self, error: UnavailableError | RefusedError) -> None:
         """Take note of a failure, and try again after a while."""
@@ -107,7 +107,7 @@ class Loop:
         throttled = isinstance(error, UnavailableError) and error.throttled
         commanded = self._reconciliation.has_commanded
         self._pace.failed(self._dice(), throttled=throttled, commanded=commanded)
-        self._wait()
+        self._schedule()
         if not isinstance(error, UnreachableError):
             # What else fails says nothing of the registry.
             self._unreachable_since_s = 0
@@ -118,7 +118,7 @@ class Loop:
         if releases and now_s - self._unreachable_since_s > PATIENCE_S:
             self._reconciliation.go_without_registry(str(error))
 
-    def _wait(self) -> None:
+    def _schedule(self) -> None:
         """Put the next step off; the last is at the deadline."""
         pause_s, deadline_s = self._pace.pause_s, self._reconciliation.request.deadline_s
         self._due_s = min(self._clock.now() + pause_s, deadline_s)

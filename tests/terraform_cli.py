@@ -79,7 +79,7 @@ class Configuration:
         return [f"-var={name}={value}" for name, value in {**self.variables, **variables}.items()]
 
     def _run(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [terraform(), command, "-no-color", "-input=false", *options],
             cwd=self.folder,
             env=dict(self.environment),

@@ -27,7 +27,7 @@ LOCAL = {
 def test_make_passes_on_what_it_was_given_and_refuses_what_it_does_not_know() -> None:
     # It is set up where this runs, and must not be set up anew by that.
     command = ["make", "--silent", "--old-file=.venv/.ready-run", "deploy", "AlarmTopicArm=x"]
-    ran = subprocess.run(  # noqa: S603
+    ran = subprocess.run(
         [*command, "ServerTagValue=two words | more", f"PYTHON={sys.executable}"],
         cwd=ROOT,
         # Nor may what was given to a make that runs the tests.
@@ -192,7 +192,7 @@ def test_it_builds_and_asks_only_whom_it_can(tmp_path: Path, terminal: bool, fla
     given = {"OVERRIDES": "ServerTagValue=a\\ b NamePrefix=second", "NamePrefix": "second"}
     ours, theirs = pty.openpty()
     try:
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, "-m", "deploy", f"--sam={sam}", f"--folder={tmp_path / 'out'}"],
             cwd=ROOT,
             env={**os.environ, **LOCAL, **given, "ServerTagValue": "a b"},

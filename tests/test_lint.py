@@ -496,7 +496,7 @@ def cfn_lint(
     *arguments: str, cwd: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "cfn-lint"), *arguments]
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
 
@@ -513,7 +513,7 @@ def test_the_rules_need_nothing_beside_cfn_lint() -> None:
         "import sys; sys.modules |= {'boto3': None, 'botocore': None, 'jsonschema': None}; "
         f"import {MODULE}"
     )
-    ran = subprocess.run(  # noqa: S603
+    ran = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr

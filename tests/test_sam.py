@@ -53,7 +53,7 @@ def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
         f"assert jsonschema.__file__.startswith({str(package)!r})\n"
         "entry.handler\n"
     )
-    ran = subprocess.run(  # noqa: S603
+    ran = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=tmp_path,
         capture_output=True,
@@ -67,7 +67,7 @@ def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
 
 def test_no_package_is_copied_to_a_folder_that_is_gone(tmp_path: Path) -> None:
     gone = tmp_path / "gone" / "package"
-    ran = subprocess.run(  # noqa: S603
+    ran = subprocess.run(
         [
             *(sys.executable, "-m", "local.copy_packages", "--target", gone),
             *("--requirement", "handler/requirements.txt"),

@@ -76,7 +76,7 @@ def test_terraform_formats_it_so() -> None:
     program = shutil.which("terraform")
     if program is None:
         pytest.skip("terraform is not on the PATH")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [program, "fmt", "-check", "-diff", "-recursive", str(ROOT / "terraform")],
         capture_output=True,
         text=True,

@@ -22,7 +22,7 @@ def starting(folder: Path) -> Iterator[Start]:
     started: list[Process] = []
 
     def start(*arguments: str, python: tuple[str, ...] = ("-m", "local.emulator")) -> Process:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, *python, *arguments],
             cwd=folder,
             env={

@@ -84,7 +84,7 @@ def run(emulator: Emulator, tmp_path: Path) -> Run:
         program = shutil.which(name)
         if program is None:
             pytest.skip(f"{name} is not on the PATH")
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [program, *arguments],
             cwd=tmp_path,
             env=environment,

@@ -37,7 +37,7 @@ def sftp(account: Account, tmp_path: Path) -> Sftp:
     ) -> "subprocess.CompletedProcess[str]":
         given = [f"-o{option}={value}" for option, value in (options | more).items()]
         command = [str(SFTP), "-F", "none", "-b", "-", "-P", str(account.port), *given]
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [*command, f"{name}@127.0.0.1"],
             input="\n".join(commands),
             capture_output=True,

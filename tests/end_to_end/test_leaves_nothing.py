@@ -71,7 +71,7 @@ def interrupted(
     argv: list[str], number: int, folder: Path, *, group: bool = False, after: str = "deployed"
 ) -> Run:
     """Run it until it says `after`, by default as it begins to deploy; then send the signal."""
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         argv,
         cwd=ROOT,
         env=_environment(folder),
@@ -113,17 +113,15 @@ def test_ctrl_c_in_the_terminal_that_runs_make(tmp_path: Path) -> None:
 def test_ctrl_c_is_answered_with_silence_at_any_moment(
     target: str, after_s: float, tmp_path: Path
 ) -> None:
-    with (
-        subprocess.Popen(  # noqa: S603
-            [*MAKE[:-1], target],
-            cwd=ROOT,
-            env=_environment(tmp_path),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process
-    ):
+    with subprocess.Popen(
+        [*MAKE[:-1], target],
+        cwd=ROOT,
+        env=_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
         time.sleep(after_s)
         os.killpg(process.pid, signal.SIGINT)
         try:
@@ -146,7 +144,7 @@ def test_before_there_is_something_to_close_it_opens_nothing(command: str) -> No
         "sys.addaudithook(lambda event, given: event.startswith(opens) and print(event, given))\n"
         f"import {command}\n"
     )
-    ran = subprocess.run(  # noqa: S603
+    ran = subprocess.run(
         [sys.executable, "-c", audited], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout == ""
@@ -155,7 +153,7 @@ def test_before_there_is_something_to_close_it_opens_nothing(command: str) -> No
 def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ran = subprocess.run(  # noqa: S603
+        ran = subprocess.run(
             [sys.executable, "-m", "local.up", "--port", str(port)],
             cwd=ROOT,
             capture_output=True,
@@ -181,6 +179,26 @@ def test_make_up_ends_with_ctrl_c(tmp_path: Path) -> None:
     assert (run.status, run.said) == (0, "")
 
 
+def test_no_set_up_empties_what_a_link_leads_to(tmp_path: Path) -> None:
+    for name in ("Makefile", "requirements-run.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    kept = tmp_path / "somebody's" / "file"
+    kept.parent.mkdir()
+    kept.touch()
+    (tmp_path / ".venv").symlink_to(kept.parent)
+    ran = subprocess.run(
+        ["make", "run"],  # noqa: S607 - where make is differs
+        cwd=tmp_path,
+        env=_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert ".venv is a link, and would be emptied where it leads: remove it." in ran.stdout
+    assert kept.exists()
+
+
 def test_what_differs_is_said_in_a_sentence() -> None:
     code = (
         "from local.clean_exit import ending_well\n"
@@ -188,7 +206,7 @@ def test_what_differs_is_said_in_a_sentence() -> None:
         "with ending_well():\n"
         "    raise DiffersError('The server is OFFLINE, and should be ONLINE.')\n"
     )
-    ran = subprocess.run(  # noqa: S603
+    ran = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stderr) == (1, "The server is OFFLINE, and should be ONLINE.\n")

@@ -38,7 +38,7 @@ def three_free_ports() -> int:
 def up(first_port: int) -> Iterator[IO[str]]:
     """Run it until the end of the context; what it prints, as it prints it."""
     argv = [sys.executable, "-m", "local.up", "--port", str(first_port)]
-    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         # What is awaited and never printed.
         give_up = Timer(GIVE_UP_S, process.terminate)

@@ -50,7 +50,7 @@ print(json.dumps({
 def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the app's assembly is, with what the cases came to beside it."""
     folder = tmp_path_factory.mktemp("cdk")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [VENV / "bin" / "python", "-c", CASES],
         cwd=APP,
         env=os.environ | {"CDK_OUTDIR": str(folder / "cdk.out"), "PYTHONPATH": str(ROOT)},

@@ -30,7 +30,7 @@ def sam(engine: Engine, *arguments: str) -> None:
         "MAKEFLAGS": "e",
         "PACKAGES": f"'{sys.executable}' -m local.copy_packages",
     }
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [BIN / "sam", *arguments],
         cwd=APP,
         env=environment,
