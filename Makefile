@@ -141,7 +141,7 @@ package: $(VENV)/.ready-run ## for StackSets, translated and zipped: make packag
 	@$(BIN)/python -m deploy.package --bucket "$(BUCKET)" --regions "$(REGIONS)"
 
 # `sam build` calls this one, and so do make deploy, make package and the local engine, with the packages
-# that fit its machine.
+# and the Python of its machine.
 PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-deps \
 	--only-binary=:all: --platform manylinux2014_aarch64 --python-version 3.14 --no-compile
 COMPILE_WITH = python3.14
@@ -150,5 +150,5 @@ build-Provider build-Guard build-HookFunction build-TerraformFunction:
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt
 # Lambda compiles at each cold start what the package does not bring compiled; that takes the same Python.
-	@if [ "$(COMPILE_WITH)" ] && command -v $(COMPILE_WITH) >/dev/null; then $(COMPILE_WITH) -m compileall -q \
+	@if command -v "$(COMPILE_WITH)" >/dev/null; then "$(COMPILE_WITH)" -m compileall -q \
 		-s "$(ARTIFACTS_DIR)" -p /var/task --invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"; fi

@@ -107,4 +107,4 @@ def build(target: Path) -> Path:
 
     Raises NotBuiltError.
     """
-    return artefact.build(target, PACKAGES=PACKAGES)
+    return artefact.build(target, PACKAGES=PACKAGES, COMPILE_WITH=sys.executable)
