@@ -147,8 +147,8 @@ PACKAGES = "$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-d
 COMPILE_WITH = python3.14
 build-Provider build-Guard build-HookFunction build-TerraformFunction:
 	cp -R handler schemas transfer_server_state "$(ARTIFACTS_DIR)/"
-	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(PACKAGES) --target "$(ARTIFACTS_DIR)" --requirement handler/requirements.txt
+	find "$(ARTIFACTS_DIR)" -type d \( -name __pycache__ -o -name tests -o -name benchmarks \) -prune -exec rm -rf {} +
 # Lambda compiles at each cold start what the package does not bring compiled; that takes the same Python.
 	@if command -v "$(COMPILE_WITH)" >/dev/null; then "$(COMPILE_WITH)" -m compileall -q \
 		-s "$(ARTIFACTS_DIR)" -p /var/task --invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"; fi

@@ -63,6 +63,8 @@ def test_the_package_is_all_that_the_function_needs(tmp_path: Path) -> None:
     assert ran.stderr == ""
     assert ran.returncode == 0
     assert (package / "schemas" / "transfer_server_state.schema.json").is_file()
+    # Of what it packs, the function needs no tests.
+    assert not [path for name in ("tests", "benchmarks") for path in package.rglob(name)]
 
 
 def test_no_package_is_copied_to_a_folder_that_is_gone(tmp_path: Path) -> None:
