@@ -1,15 +1,20 @@
 """Starts the CloudFormation engine, ministack, with what it lacks of AWS and these stacks need.
 
-It gets to know transfer_resource_types, deletes a resource whose creation failed, and runs the
-transforms of nested stacks. Its private parts are reached for here and nowhere else; they are those
-of one version.
+It gets to know transfer_resource_types, deletes a resource whose creation failed, runs the
+transforms of nested stacks, and unpacks a package once. Its private parts are reached for here and
+nowhere else; they are those of one version.
 """
 
+import os
 import sys
+import tempfile
+import threading
 import uuid
+import zipfile
 from collections.abc import Callable
 from functools import cache, partial
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -48,6 +53,7 @@ def main() -> None:
     _accept_hooks()
     _delete_what_failed()
     _transform_nested_templates()
+    _unpack_once()
     lambda_runtime._PYTHON_WORKER_SCRIPT = _LOG_HANDLER + lambda_runtime._PYTHON_WORKER_SCRIPT
     app.main()
 
@@ -143,6 +149,25 @@ def _transform_nested_templates() -> None:
     parse = engine._parse_template
     # Whoever parses the template of a root has its own name for it, and transforms it later.
     engine._parse_template = lambda body: engine._apply_transforms(parse(body))
+
+
+def _unpack_once() -> None:
+    """Give all environments of a package one folder, which on AWS none of them can write to."""
+    unpacked: dict[tuple[tuple[str, int], ...], str] = {}
+    one_at_a_time = threading.Lock()
+
+    class Package(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+            content = tuple((file.filename, file.CRC) for file in self.infolist())
+            with one_at_a_time:
+                if content not in unpacked:
+                    folder = tempfile.mkdtemp(prefix="ministack-package-")
+                    super().extractall(folder, members, pwd)
+                    unpacked[content] = folder
+            os.rmdir(path)
+            os.symlink(unpacked[content], path)
+
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Package})
 
 
 def _replace(name: str, function: Callable[..., Any]) -> None:
