@@ -5,15 +5,17 @@ IAM lets do everything. Functions have their roles' credentials, and call both s
 gateway. It must not know what is deployed to them.
 """
 
+import http.client
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ from local.iam_gateway import Gateway
 ROOT = Path(__file__).parent.parent
 REGION = "us-east-1"
 READY_WITHIN_S = 15.0
+# None that a system gives to whoever asks for any: it might be given before the engine has it.
+_PORTS = range(20_000, 30_000)
 
 # What the AWS SDKs read. No profile, file, proxy or endpoint of the person's own may leak in. The
 # engine takes the credentials that it is started with for the account's root.
@@ -110,7 +114,9 @@ def running(first_port: int = 0) -> Iterator[Engine]:
     """
     wanted = [first_port and first_port + offset for offset in range(3)]
     # All of them, before anything is started.
-    port, *_ = map(_free_port, wanted)
+    for each in filter(None, wanted):
+        _require_free(each)
+    port = first_port or _any_free_port()
     environment = {**_inherited(os.environ), **_SDK, "PYTHONUNBUFFERED": "1"}
     with _supervisor() as (folder, start):
         options = ["--port", str(wanted[1]), "--sftp-port", str(wanted[2])]
@@ -234,18 +240,25 @@ def _answers(url: str) -> str:
     try:
         with _LOOPBACK.open(url, timeout=1) as response:
             return str(response.status)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return ""
 
 
-def _free_port(wanted: int = 0) -> int:
+def _any_free_port() -> int:
+    for port in random.sample(_PORTS, 100):
+        with suppress(NotReadyError):
+            _require_free(port)
+            return port
+    raise NotReadyError(f"Of a hundred ports from {_PORTS.start} on none is to be had.")
+
+
+def _require_free(port: int) -> None:
     with socket.socket() as probe:
         # What lingers of old connections is no hindrance.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise NotReadyError(
-                f"Port {wanted} of 127.0.0.1 is not to be had: {error.strerror}. Name another."
+                f"Port {port} of 127.0.0.1 is not to be had: {error.strerror}. Name another."
             ) from error
-        return int(probe.getsockname()[1])

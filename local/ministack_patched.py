@@ -5,7 +5,6 @@ transforms of nested stacks, and unpacks a package once. Its private parts are r
 nowhere else; they are those of one version.
 """
 
-import os
 import sys
 import tempfile
 import threading
@@ -14,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from functools import cache, partial
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -153,7 +153,7 @@ def _transform_nested_templates() -> None:
 
 def _unpack_once() -> None:
     """Give all environments of a package one folder, which on AWS none of them can write to."""
-    unpacked: dict[tuple[tuple[str, int], ...], str] = {}
+    unpacked: dict[tuple[tuple[str, int], ...], Path] = {}
     one_at_a_time = threading.Lock()
 
     class Package(zipfile.ZipFile):
@@ -161,11 +161,11 @@ def _unpack_once() -> None:
             content = tuple((file.filename, file.CRC) for file in self.infolist())
             with one_at_a_time:
                 if content not in unpacked:
-                    folder = tempfile.mkdtemp(prefix="ministack-package-")
+                    folder = Path(tempfile.mkdtemp(prefix="ministack-package-"))
                     super().extractall(folder, members, pwd)
                     unpacked[content] = folder
-            os.rmdir(path)
-            os.symlink(unpacked[content], path)
+            Path(path).rmdir()
+            Path(path).symlink_to(unpacked[content])
 
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Package})
 

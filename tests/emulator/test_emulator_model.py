@@ -269,37 +269,30 @@ def test_what_was_given_is_described(
     assert expected.items() <= described.items()
 
 
-@pytest.mark.parametrize(
-    ("operation", "code"),
-    [
-        (operation, error["shape"])
-        for operation in OPERATIONS
-        for error in MODEL["operations"][operation]["errors"]
-    ],
-)
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_each_modelled_error_reaches_boto3_with_its_code_status_and_fields(
     emulator: Emulator,
     transfer: Any,
     request_of: Callable[[str], dict[str, Any]],
     operation: str,
-    code: str,
 ) -> None:
     request = request_of(operation)
-    emulator.set(faults=[{"operation": operation, "error": code, "retry_after_s": "7"}])
-    with pytest.raises(getattr(transfer.exceptions, code)) as raised:
-        getattr(transfer, xform_name(operation))(**request)
-    response = raised.value.response
-    assert response["Error"]["Code"] == code
-    status = 500 if code in {"InternalServiceError", "ServiceUnavailableException"} else 400
-    assert response["ResponseMetadata"]["HTTPStatusCode"] == status
-    members = set(SHAPES[code]["members"])
-    assert response.keys() - {"Error", "ResponseMetadata"} == members
-    if code == "ThrottlingException":
-        assert members == {"RetryAfterSeconds"}
-        assert response["RetryAfterSeconds"] == "7"
-        assert response["Error"]["Message"] == ""
-    else:
-        assert response["Message"] == response["Error"]["Message"] == "Injected fault"
+    for code in (error["shape"] for error in MODEL["operations"][operation]["errors"]):
+        emulator.set(faults=[{"operation": operation, "error": code, "retry_after_s": "7"}])
+        with pytest.raises(getattr(transfer.exceptions, code)) as raised:
+            getattr(transfer, xform_name(operation))(**request)
+        response = raised.value.response
+        assert response["Error"]["Code"] == code
+        status = 500 if code in {"InternalServiceError", "ServiceUnavailableException"} else 400
+        assert response["ResponseMetadata"]["HTTPStatusCode"] == status
+        members = set(SHAPES[code]["members"])
+        assert response.keys() - {"Error", "ResponseMetadata"} == members
+        if code == "ThrottlingException":
+            assert members == {"RetryAfterSeconds"}
+            assert response["RetryAfterSeconds"] == "7"
+            assert response["Error"]["Message"] == ""
+        else:
+            assert response["Message"] == response["Error"]["Message"] == "Injected fault"
 
 
 def test_an_error_that_the_model_does_not_have_can_be_raised_with_a_status(

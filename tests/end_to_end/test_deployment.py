@@ -1,6 +1,7 @@
 """Promises that only a deployed function, an engine and a server together can show."""
 
 import json
+import socket
 import time
 from typing import Any
 
@@ -41,6 +42,13 @@ def test_an_event_that_cannot_be_handled_ends_in_the_queue(engine: Engine) -> No
     message = _received(engine, queue)
     assert message["requestPayload"] == event
     assert "no custom-resource request" in message["responsePayload"]["errorMessage"]
+
+
+def test_nobody_is_given_the_engine_s_port_before_the_engine_has_it(engine: Engine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as anybody:
+        given = anybody.getsockname()[1]
+    # Linux gives those from 32,768 on, others from 49,152 on.
+    assert int(engine.aws_url.rpartition(":")[2]) < 32_768 <= given
 
 
 def _received(engine: Engine, queue: str) -> dict[str, Any]:

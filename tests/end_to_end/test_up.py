@@ -22,8 +22,8 @@ GIVE_UP_S = 240.0
 
 
 def three_free_ports() -> int:
-    """Return the first of three; `make up` takes the two that follow as well."""
-    for first in range(20_000, 32_000, 3):
+    """Return the first of three that no other engine chooses; `make up` takes all three."""
+    for first in range(30_000, 32_000, 3):
         with ExitStack() as held:
             try:
                 for port in range(first, first + 3):
