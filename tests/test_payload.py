@@ -113,7 +113,7 @@ def test_only_https_is_read(url: object, why: str) -> None:
 
 
 def test_nobody_who_listens_is_a_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = closed.getsockname()
-    with pytest.raises(PayloadError, match="could not be read: EndpointConnectionError"):
-        fetch(f"http://127.0.0.1:{address[1]}/", at_once)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(PayloadError, match="could not be read: EndpointConnectionError"):
+            fetch(f"http://127.0.0.1:{bound.getsockname()[1]}/", at_once)

@@ -74,8 +74,16 @@ def test_without_a_server_of_sftp_nothing_is_imported_for_it(start: Start, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ports_are_counted_up_from_the_one_that_is_asked_for(start: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+@pytest.mark.parametrize("listens", [True, False])
+def test_ports_are_counted_up_from_the_one_that_is_asked_for(
+    start: Start, *, listens: bool
+) -> None:
+    with socket.socket() as taken:
+        # Without listening it is as a client's, which lets in who wants no more than an address.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", 0))
+        if listens:
+            taken.listen()
         port = taken.getsockname()[1]
         process = start("--sftp-port", str(port))
         wire = Wire(url_of(process))

@@ -14,10 +14,7 @@ class Port:
     """
 
     def __init__(self, first: int = 0) -> None:
-        # Holding it lets others of this user in, so first see that there are none.
-        with _first_free(first) as free:
-            self.number: int = free.getsockname()[1]
-        self._held = self._bound()
+        self.number, self._held = _hold(first)
 
     @property
     def url(self) -> str:
@@ -26,7 +23,7 @@ class Port:
 
     def listening_socket(self) -> socket.socket:
         """Make the socket to listen with."""
-        listening = self._bound()
+        listening = _bound(self.number, socket.SO_REUSEPORT)
         # What lingers of its connections keeps nobody from the port when it is let go.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return listening
@@ -35,24 +32,27 @@ class Port:
         """Let go of it."""
         self._held.close()
 
-    def _bound(self) -> socket.socket:
-        bound = socket.socket()
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind((_HOST, self.number))
-        return bound
 
-
-def _first_free(number: int) -> socket.socket:
+def _hold(number: int) -> tuple[int, socket.socket]:
     while True:
-        probe = socket.socket()
-        # What lingers of old connections is no hindrance.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_HOST, number))
+            # Holding it lets others of this user in, so first see that there are none. What lingers
+            # of old connections is no hindrance to that.
+            with _bound(number, socket.SO_REUSEADDR) as free:
+                number = free.getsockname()[1]
+            return number, _bound(number, socket.SO_REUSEPORT)
         except OSError as cause:
-            probe.close()
             if cause.errno != errno.EADDRINUSE or number == 65535:
                 raise
             number += 1
-        else:
-            return probe
+
+
+def _bound(number: int, option: int) -> socket.socket:
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, option, 1)
+    try:
+        bound.bind((_HOST, number))
+    except OSError:
+        bound.close()
+        raise
+    return bound
