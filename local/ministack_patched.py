@@ -158,6 +158,10 @@ def _unpack_once() -> None:
 
     class Package(zipfile.ZipFile):
         def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+            if not Path(path).with_name("_worker.py").exists():
+                # Into the folder of a function on Node the engine puts what its layers bring.
+                super().extractall(path, members, pwd)
+                return
             content = tuple((file.filename, file.CRC) for file in self.infolist())
             with one_at_a_time:
                 if content not in unpacked:
