@@ -1,8 +1,8 @@
 """Starts the CloudFormation engine, ministack, with what it lacks of AWS and these stacks need.
 
 It gets to know transfer_resource_types, deletes a resource whose creation failed, runs the
-transforms of nested stacks, and unpacks a package once. Its private parts are reached for here and
-nowhere else; they are those of one version.
+transforms of nested stacks, unpacks a package once, and keeps an environment whose function raised.
+Its private parts are reached for here and nowhere else; they are those of one version.
 """
 
 import sys
@@ -38,6 +38,8 @@ VERSION = "1.5.33"
 _LEFT = "_failed_creations"
 # Lambda's own runtime gives the root logger a handler, so that what is logged reaches the log.
 _LOG_HANDLER = "import logging; logging.basicConfig(format='%(message)s')\n"
+# What an environment says of a function that raised; who says so of itself is killed.
+_RAISED = '"status": "error", "error": str(e), "trace": '
 
 
 def main() -> None:
@@ -54,6 +56,7 @@ def main() -> None:
     _delete_what_failed()
     _transform_nested_templates()
     _unpack_once()
+    _outlive_what_is_raised()
     lambda_runtime._PYTHON_WORKER_SCRIPT = _LOG_HANDLER + lambda_runtime._PYTHON_WORKER_SCRIPT
     app.main()
 
@@ -172,6 +175,19 @@ def _unpack_once() -> None:
             Path(path).symlink_to(unpacked[content])
 
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Package})
+
+
+def _outlive_what_is_raised() -> None:
+    """Let an environment go on after a function in Python raised, as Lambda does."""
+    before, raised, after = lambda_runtime._PYTHON_WORKER_SCRIPT.partition(_RAISED)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = before + raised.replace("error", "ok", 1) + after
+    invoke = lambda_runtime.Worker.invoke
+
+    def invoked(worker: Any, *given: Any, **named: Any) -> dict[str, Any]:
+        said = invoke(worker, *given, **named)
+        return {**said, "status": "error"} if "trace" in said else said
+
+    lambda_runtime.Worker.invoke = invoked
 
 
 def _replace(name: str, function: Callable[..., Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 from local import provider_stack
@@ -42,6 +43,25 @@ def test_an_event_that_cannot_be_handled_ends_in_the_queue(engine: Engine) -> No
     message = _received(engine, queue)
     assert message["requestPayload"] == event
     assert "no custom-resource request" in message["responsePayload"]["errorMessage"]
+
+
+def environments(engine: Engine) -> dict[str, Path]:
+    """Where each of the functions' environments has its package."""
+    return {p.parent.name: p.resolve() for p in engine.folder.glob("ministack-lambda-*/code")}
+
+
+def test_environments_outlive_what_their_functions_raise_and_share_a_package(
+    engine: Engine,
+) -> None:
+    provider_stack.guard(engine)
+    before = environments(engine)
+    for _ in range(2):
+        answer = engine.client("lambda").invoke(
+            FunctionName=provider_stack.deployed(engine, "Guard"), Payload=b"[]"
+        )
+        assert answer["FunctionError"] == "Unhandled"
+    assert environments(engine) == before
+    assert len({*before.values()}) == 1
 
 
 def test_nobody_is_given_the_engine_s_port_before_the_engine_has_it(engine: Engine) -> None:
