@@ -219,10 +219,14 @@ def test_what_a_loop_makes_is_checked() -> None:
         "!Join ['', [!GetAtt Other.Out, x]]",
     ],
 )
-@pytest.mark.parametrize("name", ["ServerId", "DesiredState", "OnDrift", "ServiceTimeout"])
-def test_of_a_value_that_cannot_be_known_nothing_is_told(name: str, value: str) -> None:
+def test_of_a_value_that_cannot_be_known_nothing_is_told(value: str) -> None:
     other = "Other:\n  Type: Custom::Other\n  Properties: {ServiceToken: !ImportValue other}\n"
-    assert told(template(other, resource(**{name: value}))) == []
+    names = ("ServerId", "DesiredState", "OnDrift", "ServiceTimeout")
+    each = [
+        resource(f"State{name}", **{"ServerId": f"{SERVER[:-1]}{number}", name: value})
+        for number, name in enumerate(names)
+    ]
+    assert told(template(other, *each)) == []
 
 
 @pytest.mark.parametrize(
