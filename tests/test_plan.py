@@ -188,11 +188,11 @@ def test_a_stop_tells_what_users_notice_what_it_costs_and_how_long_it_took(
     account.send("Update", DesiredState="ONLINE", **known)
     account.clock.sleep(60)
     account.state = State.OFFLINE
-    before = {**known["OldResourceProperties"], "DesiredState": "ONLINE"}
-    after = {**before, "Triggers": ["a secret"]}
+    before = known["OldResourceProperties"]
+    after = {**before, "DesiredState": "ONLINE", "Triggers": ["a secret"]}
     foretold = the_one(account, Change(OWNER, before, after, known["PhysicalResourceId"]))
     assert (foretold.action, foretold.notice) == (Action.START, "Users can connect again.")
-    assert foretold.reason == "changed: Triggers"
+    assert foretold.reason == "changed: DesiredState OFFLINE -> ONLINE, Triggers"
     assert foretold.last_s is not None
     assert foretold.last_s >= 15
     account.state = State.ONLINE
@@ -200,6 +200,13 @@ def test_a_stop_tells_what_users_notice_what_it_costs_and_how_long_it_took(
     assert stop.action is Action.STOP
     assert "OFFLINE costs as much as ONLINE" in stop.notice
     assert stop.last_s is None
+
+
+def test_what_is_created_again_is_not_the_first_declaration(account: Account) -> None:
+    first = changing(ServerId=account.server_id)
+    assert the_one(account, first).reason == "declared for the first time"
+    declared(account)
+    assert the_one(account, first).reason == "declared anew"
 
 
 def test_every_violation_is_told_at_once(account: Account) -> None:
@@ -213,7 +220,7 @@ def test_every_violation_is_told_at_once(account: Account) -> None:
 
 def test_a_server_that_is_not_there_or_is_elsewhere_is_refused(account: Account) -> None:
     gone = the_one(account, changing())
-    assert gone.action is Action.REFUSED
+    assert (gone.action, gone.actual) == (Action.REFUSED, None)
     assert gone.reason.startswith(f"{NO_SERVER} does not exist. Check ServerId")
     arn = "arn:aws:transfer:us-east-1:111111111111:server/s-0123456789abcdef0"
     there = the_one(account, changing(ServerId=arn))
@@ -226,9 +233,18 @@ def test_a_rival_is_refused_with_both_names(account: Account) -> None:
     account.new_stack(OTHER_STACK)
     rival = Change(Owner(OTHER_STACK, "Mine"), None, changing(ServerId=account.server_id).after)
     refused = the_one(account, rival)
-    assert refused.action is Action.REFUSED
+    assert (refused.action, refused.actual) == (Action.REFUSED, machine.State.OFFLINE)
     assert "demo/State" in refused.reason
     assert "other/Mine" in refused.reason
+
+
+def test_a_rollback_leaves_a_rival_s_server_as_it_is(account: Account) -> None:
+    declared(account)
+    account.new_stack(OTHER_STACK, status="UPDATE_ROLLBACK_IN_PROGRESS")
+    after = changing(ServerId=account.server_id, DesiredState="ONLINE").after
+    yields = the_one(account, Change(Owner(OTHER_STACK, "Mine"), changing().after, after))
+    assert (yields.action, yields.command, yields.fails) == (Action.NOTHING, None, False)
+    assert f"{account.server_id} is left as it is" in yields.reason
 
 
 def test_a_resource_under_a_new_name_takes_over_and_the_old_one_changes_nothing(
@@ -244,6 +260,19 @@ def test_a_resource_under_a_new_name_takes_over_and_the_old_one_changes_nothing(
     assert (left.resource, left.action) == ("demo/State", Action.NOTHING)
 
 
+@pytest.mark.parametrize(
+    ("state", "action"), [(State.ONLINE, Action.NOTHING), (State.OFFLINE, Action.RESTORE)]
+)
+def test_a_deletion_restores_only_what_is_not_as_it_was_found(
+    account: Account, state: State, action: Action
+) -> None:
+    known = declared(account, OnDelete="RESTORE")
+    account.state = state
+    deletion = Change(OWNER, known["OldResourceProperties"], None, known["PhysicalResourceId"])
+    left = the_one(account, deletion)
+    assert (left.action, left.reason) == (action, "it was found ONLINE")
+
+
 def test_a_resource_that_is_retained_is_no_request(account: Account) -> None:
     known = declared(account, OnDelete="RESTORE")
     change = Change(
@@ -251,7 +280,7 @@ def test_a_resource_that_is_retained_is_no_request(account: Account) -> None:
     )
     kept = the_one(account, change)
     assert kept.action is Action.NOTHING
-    assert "DeletionPolicy" in kept.reason
+    assert kept.reason == "its DeletionPolicy leaves the declaration standing"
 
 
 @pytest.mark.parametrize(
@@ -271,6 +300,8 @@ def test_what_is_not_known_yet_is_neither_guessed_nor_failed(
     foretold = the_one(account, changing(**unknown))
     assert (foretold.action, foretold.fails) == (Action.UNKNOWN, False)
     assert foretold.reason == f"{named}: known once it is applied"
+    assert foretold.server_id == ("" if "ServerId" in unknown else NO_SERVER)
+    assert foretold.desired == (None if "DesiredState" in unknown else "OFFLINE")
     assert account.operations == []
 
 
@@ -289,8 +320,15 @@ def test_an_unknown_value_hides_no_other_mistake(account: Account) -> None:
 @pytest.mark.parametrize(
     ("properties", "then"),
     [
-        ({}, "demo/State declares it OFFLINE, and nobody stops it again"),
-        ({"OnDrift": "REASSERT"}, "demo/State declares it OFFLINE, and the guard stops it"),
+        (
+            {},
+            "demo/State declares it OFFLINE, and nobody stops it again without OnDrift: REASSERT "
+            "or a change of Triggers",
+        ),
+        (
+            {"OnDrift": "REASSERT"},
+            "demo/State declares it OFFLINE, and the guard stops it right after",
+        ),
         ({"DesiredState": "ONLINE"}, "nobody declares it OFFLINE"),
     ],
 )
@@ -301,10 +339,11 @@ def test_an_update_of_the_server_itself_is_told_as_the_restart_that_it_is(
     account.state = State.OFFLINE
     update = ServerUpdate(Owner(STACK, "Server"), account.server_id)
     (restart,) = planned(account, updates=(update,))
-    assert (restart.resource, restart.action, restart.actual) == (
-        *("demo/Server", Action.STARTED_BY_AWS, machine.State.OFFLINE),
+    assert restart.line == f"demo/Server: {account.server_id}: OFFLINE -> ONLINE: started by AWS"
+    assert restart.told == (
+        f"AWS starts an OFFLINE server at every update of its AWS::Transfer::Server; {then}. "
+        "Users can connect until it is stopped again."
     )
-    assert then in restart.reason
     account.state = State.ONLINE
     assert planned(account, updates=(update,)) == []
 
@@ -353,4 +392,4 @@ def test_a_request_that_is_at_work_is_named(account: Account) -> None:
     account.invoke(event)
     change = Change(OWNER, before, {**before, "Triggers": ["2"]}, known["PhysicalResourceId"])
     foretold = the_one(account, change)
-    assert "once the request of demo/State is over" in foretold.reason
+    assert foretold.reason.startswith("changed: Triggers, once the request of demo/State is over")

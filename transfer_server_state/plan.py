@@ -142,7 +142,7 @@ class _Forecast:
                 reason=_ending(outcome, request, row),
                 actual=state,
             )
-        self._seen[request.server_id] = replace(claimed, held=True), claimed.target
+        self._seen[request.server_id] = claimed, claimed.target
         left = request.identity.server_id if request.identity and not request.knows else ""
         reason = _cause(change, row, request)
         if row.is_at_work(self._present.now_s) and not row.is_free:
@@ -183,7 +183,6 @@ class _Forecast:
             "LogicalResourceId": change.owner.logical_id,
             "PhysicalResourceId": change.physical_id,
             "ResourceProperties": properties,
-            "OldResourceProperties": change.before,
             "ResponseURL": "",
             "RequestId": str(change.owner),
         }
@@ -206,7 +205,7 @@ class _Forecast:
         mended = (
             "the guard stops it right after"
             if row.reasserts
-            else ("nobody stops it again without OnDrift: REASSERT or a change of Triggers")
+            else "nobody stops it again without OnDrift: REASSERT or a change of Triggers"
         )
         return f"{row.owner.name} declares it OFFLINE, and {mended}"
 
