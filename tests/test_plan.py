@@ -244,7 +244,9 @@ def test_a_rollback_leaves_a_rival_s_server_as_it_is(account: Account) -> None:
     after = changing(ServerId=account.server_id, DesiredState="ONLINE").after
     yields = the_one(account, Change(Owner(OTHER_STACK, "Mine"), changing().after, after))
     assert (yields.action, yields.command, yields.fails) == (Action.NOTHING, None, False)
-    assert f"{account.server_id} is left as it is" in yields.reason
+    # Neither a server's id nor a stack's name is written with a capital.
+    assert yields.told.startswith(f"{account.server_id} is left as it is.")
+    assert ". ." not in yields.told
 
 
 def test_a_resource_under_a_new_name_takes_over_and_the_old_one_changes_nothing(
@@ -258,6 +260,28 @@ def test_a_resource_under_a_new_name_takes_over_and_the_old_one_changes_nothing(
     assert (taken.resource, taken.action) == ("demo/Renamed", Action.NOTHING)
     assert "taken over from demo/State" in taken.reason
     assert (left.resource, left.action) == ("demo/State", Action.NOTHING)
+
+
+def test_who_takes_a_server_whose_row_was_lost_has_it_and_who_had_it_restores_nothing(
+    account: Account,
+) -> None:
+    known = declared(account, OnDelete="RESTORE")
+    account.dynamodb.delete_item(TableName=TABLE, Key={"ServerId": {"S": account.server_id}})
+    create = account.request("Create", LogicalResourceId="Renamed", **known["OldResourceProperties"])
+    delete = account.request("Delete", **known["OldResourceProperties"])
+    delete["PhysicalResourceId"] = known["PhysicalResourceId"]
+    taken, left = planned(account, change_of(delete), change_of(create))
+    assert (taken.resource, taken.action) == ("demo/Renamed", Action.NOTHING)
+    assert (left.resource, left.action) == ("demo/State", Action.NOTHING)
+    assert [commands_of(account, event) for event in (create, delete)] == [[], []]
+
+
+def test_a_restore_that_only_waits_names_no_command(account: Account) -> None:
+    known = declared(account, OnDelete="RESTORE")
+    bring(account, account.server_id, State.STARTING)
+    old = Change(OWNER, known["OldResourceProperties"], None, known["PhysicalResourceId"])
+    left = the_one(account, old)
+    assert (left.what, left.command) == ("restore", None)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ class _Forecast:
                 reason=_ending(outcome, request, row),
                 actual=state,
             )
-        self._seen[request.server_id] = claimed, claimed.target
+        written = replace(claimed, version=claimed.version + 1)
+        self._seen[request.server_id] = written, claimed.target
         left = request.identity.server_id if request.identity and not request.knows else ""
         reason = _cause(change, row, request)
         if row.is_at_work(self._present.now_s) and not row.is_free:
@@ -234,7 +235,8 @@ def _towards(desired: State, actual: State, row: Row, planned: Planned) -> Plann
 def _ending(outcome: Outcome, request: Request, row: Row) -> str:
     """Tell why a request would end at once."""
     names = {"owner": row.owner.name, "mine": request.owner.name}
-    return f"{STANDS[outcome].format(server=request.server_id, **names)}. {ADVICE[outcome]}"
+    stands = STANDS[outcome].format(server=request.server_id, **names)
+    return f"{stands}. {ADVICE[outcome]}".rstrip()
 
 
 def _cause(change: Change, row: Row, request: Request) -> str:

@@ -111,7 +111,7 @@ class Planned:
     @property
     def what(self) -> str:
         """Return what would happen, in a few words."""
-        done = f": {self.command}" if self.action is Action.RESTORE else ""
+        done = f": {self.command}" if self.action is Action.RESTORE and self.command else ""
         return f"{'replace, ' if self.replaces else ''}{self.action}{done}"
 
     @property
@@ -124,7 +124,10 @@ class Planned:
     @property
     def told(self) -> str:
         """Return why, what users would notice, and how long it took last time, in sentences."""
-        reason = f"{self.reason[:1].upper()}{self.reason[1:].rstrip('.')}."
+        reason = f"{self.reason.rstrip('.')}."
+        # Not so a server's id, or the name of a stack's resource.
+        if reason.partition(" ")[0].rstrip(":").isalpha():
+            reason = reason[0].upper() + reason[1:]
         replaces = f"It replaces {self.replaces}." if self.replaces else ""
         took = f"It took {self.last_s:.0f} s last time." if self.last_s else ""
         return " ".join(filter(None, [reason, replaces, self.notice, took]))
