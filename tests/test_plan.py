@@ -267,7 +267,9 @@ def test_who_takes_a_server_whose_row_was_lost_has_it_and_who_had_it_restores_no
 ) -> None:
     known = declared(account, OnDelete="RESTORE")
     account.dynamodb.delete_item(TableName=TABLE, Key={"ServerId": {"S": account.server_id}})
-    create = account.request("Create", LogicalResourceId="Renamed", **known["OldResourceProperties"])
+    create = account.request(
+        "Create", LogicalResourceId="Renamed", **known["OldResourceProperties"]
+    )
     delete = account.request("Delete", **known["OldResourceProperties"])
     delete["PhysicalResourceId"] = known["PhysicalResourceId"]
     taken, left = planned(account, change_of(delete), change_of(create))
