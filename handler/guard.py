@@ -98,7 +98,7 @@ def _server_of(event: Mapping[str, Any]) -> str:
     """Return the server that an event is about, "" if that is all of them."""
     detail = event.get("detail") or {}
     parameters = detail.get("requestParameters") or {}
-    named = detail.get("physical-resource-id") or parameters.get("serverId") or ""
+    named = detail.get("physical-resource-id") or parameters.get("serverId")
     found = _SERVER_ID.search(str(named))
     return found[0] if found else ""
 

@@ -125,7 +125,7 @@ def _as_described(changed: Mapping[str, Any], ids: Mapping[str, str]) -> dict[st
         "LogicalResourceId": changed["logicalResourceId"],
         "PhysicalResourceId": ids.get(changed["logicalResourceId"], ""),
         "ResourceType": changed["resourceType"],
-        "Replacement": "True" if replaced else "False",
+        "Replacement": str(replaced),
         **{name: value for name, value in contexts.items() if value},
     }
 

@@ -1,6 +1,7 @@
 """What was declared stays so: what the guard tells, brings back, completes, and leaves alone."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -75,6 +76,16 @@ def test_every_line_of_the_guard_s_log_names_version_and_invocation(
     assert len(told) == len(caplog.messages)
     for line in told:
         assert (line["version"], line["invocation"]) == (__version__, "lambda-request")
+
+
+def test_the_log_has_each_finding_whatever_level_lambda_was_set_to(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    declared(account)
+    start(account)
+    logging.getLogger("handler").setLevel(logging.WARNING)
+    account.guard()
+    assert findings(caplog) == ["drifted"]
 
 
 def findings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -154,8 +165,10 @@ def test_who_does_not_ask_for_it_is_told_and_no_more(
 def test_after_an_update_of_aws_s_own_the_state_is_asserted_at_once(account: Account) -> None:
     declared(account)
     start(account)
+    now_s = account.clock.now()
     account.guard(updated(account))
     assert account.commands[-1] == "StopServer"
+    assert account.clock.now() == now_s
     account.clock.sleep(60)
     assert account.state is State.OFFLINE
     account.guard()
@@ -171,7 +184,7 @@ def test_the_event_s_look_may_be_older_than_what_the_event_tells_of(
     account.state = shown
     account.clock.after(10, lambda: setattr(account, "state", State.ONLINE))
     account.guard(updated(account))
-    assert account.commands[-1] == "StopServer"
+    assert account.commands == ["StopServer", "StopServer"]
 
 
 def test_an_event_of_a_server_that_nobody_declares_costs_one_read(account: Account) -> None:
@@ -196,6 +209,7 @@ def test_an_event_of_a_person_s_command_is_looked_at_and_not_fought_at_once(
     assert account.commands == ["StopServer", "StartServer"]
     account.guard(event)
     assert account.commands[-1] == "StopServer"
+    assert "ListServers" not in account.border.calls
 
 
 @pytest.mark.parametrize("state", [State.STARTING, State.STOPPING])
@@ -305,12 +319,23 @@ def test_one_row_that_is_not_understood_stops_no_other(account: Account) -> None
     assert account.commands[-1] == "StopServer"
 
 
-def test_a_pass_that_has_no_time_left_says_for_how_many(account: Account) -> None:
+def test_a_pass_goes_on_while_a_minute_is_left_and_then_says_for_how_many_none_was(
+    account: Account,
+) -> None:
     declared(account)
-    start(account)
-    account.border.after("ListServers", lambda: account.clock.sleep(250))
-    with pytest.raises(GuardError, match="no time was left, nor for 0 more"):
+    for name in ("Second", "Third"):
+        other = {"ServerId": account.new_server(), "LogicalResourceId": name}
+        account.send("Create", DesiredState="OFFLINE", **other)
+    account.become("CREATE_COMPLETE")
+    account.clock.sleep(60)
+    for server_id in account.emulator.states():
+        account.transfer.start_server(ServerId=server_id)
+    account.clock.sleep(60)
+    account.border.after("ListServers", lambda: account.clock.sleep(240))
+    account.border.after("PutEvents", lambda: account.clock.sleep(1))
+    with pytest.raises(GuardError, match="no time was left, nor for 1 more"):
         account.guard()
+    assert account.bus.told == ["Server Drifted"]
 
 
 def test_three_commands_that_fail_in_a_row_are_enough(

@@ -1,6 +1,7 @@
 """The hook tells what a deployment does, refuses what the provider would, and commands nothing."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ def test_a_change_set_that_stops_a_server_is_told_and_passes(account: Account) -
     assert answer["message"].startswith("Plan: 1 stop.\n")
     (told,) = answer["annotations"]
     assert (told["annotationName"], told["status"]) == ("State", "PASSED")
+    assert (told["severityLevel"], told["remediationMessage"]) == ("INFORMATIONAL", "")
     assert f"{account.server_id}: ONLINE -> OFFLINE: stop" in told["statusMessage"]
     assert account.commands == []
     assert account.row.version == 0
@@ -118,6 +120,14 @@ def test_a_stack_whose_parameters_alone_may_change_is_unknown_and_not_unchanged(
     answer = account.hook(for_stack(), {"template": text, "previousTemplate": text})
     assert [told["annotationName"] for told in answer["annotations"]] == ["State"]
     assert answer["annotations"][0]["status"] == "SKIPPED"
+
+
+def test_a_stack_that_stays_as_it_is_knows_the_ids_of_its_own_servers(account: Account) -> None:
+    account.stack.resources["Server"] = account.server_id
+    own = properties(account, ServerId={"Ref": "Server"})
+    text = template_of(Server={"Type": "AWS::Transfer::Server"}, State=declaration(own))
+    answer = account.hook(for_stack(), {"template": text, "previousTemplate": text})
+    assert answer["message"] == "Plan: nothing happens to any server."
 
 
 @pytest.mark.parametrize(
@@ -223,6 +233,22 @@ def test_without_values_the_template_tells_what_it_can(account: Account) -> None
     assert "ONLINE -> OFFLINE: stop" in answer["message"]
 
 
+def test_where_there_are_values_they_are_planned_and_not_the_template(account: Account) -> None:
+    payload = change_set(None, properties(account))
+    by_parameter = properties(account, DesiredState={"Ref": "State"})
+    payload["template"] = template_of(State=declaration(by_parameter))
+    assert "ONLINE -> OFFLINE: stop" in account.hook(NOW, payload)["message"]
+
+
+def test_without_values_what_is_removed_is_not_planned_though_the_template_has_it(
+    account: Account,
+) -> None:
+    """A condition of the template's is false by now."""
+    payload = change_set(properties(account), None)
+    payload["changedResources"][0]["beforeContext"] = None
+    assert account.hook(NOW, payload)["message"] == "Plan: nothing happens to any server."
+
+
 def test_where_nothing_of_ours_is_declared_nobody_is_called(account: Account) -> None:
     text = template_of(Topic={"Type": "AWS::SNS::Topic"})
     for event in (NOW, for_stack()):
@@ -257,7 +283,8 @@ def test_changed_resources_that_are_none_are_said_to_be_none(
     payload = {**change_set(None, properties(account)), "changedResources": changed}
     answer = account.hook(NOW, payload)
     assert answer["errorCode"] == "InternalFailure"
-    assert "not as CloudFormation documents it" in answer["message"]
+    flaw = "payload: not as CloudFormation documents it"
+    assert answer["message"] == f"What it does could not be told: {flaw}."
 
 
 def test_what_nobody_foresaw_is_a_clear_answer_too(
@@ -266,11 +293,15 @@ def test_what_nobody_foresaw_is_a_clear_answer_too(
     answer = account.hook({**NOW, "requestData": None}, {})
     assert answer["errorCode"] == "InternalFailure"
     assert answer["message"] == "The hook failed, see its log: AttributeError."
-    assert "The hook failed" in caplog.text
+    (failed,) = [record for record in caplog.records if record.exc_info]
+    assert (failed.name, failed.message) == ("handler.hook", "The hook failed")
 
 
 def test_it_begins_no_call_that_may_outlast_it(account: Account) -> None:
-    answer = account.hook(NOW, change_set(None, properties(account)), remaining_s=16)
+    payload = change_set(None, properties(account))
+    assert account.hook(NOW, payload, remaining_s=17)["hookStatus"] == "SUCCESS"
+    account.border.calls.clear()
+    answer = account.hook(NOW, payload, remaining_s=16)
     assert answer["errorCode"] == "InternalFailure"
     assert "no time was left" in answer["message"]
     assert account.border.calls == []
@@ -326,6 +357,15 @@ def test_whatever_stands_behind_the_url_is_answered_and_foreseen(
     answer = Account().hook(event, payload)
     assert answer["hookStatus"] in {"SUCCESS", "FAILED"}
     assert "see its log" not in answer["message"]
+
+
+def test_the_log_has_each_answer_whatever_level_lambda_was_set_to(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("handler").setLevel(logging.WARNING)
+    answer = account.hook(NOW, change_set(None, properties(account)))
+    (line,) = map(json.loads, caplog.messages)
+    assert (line["status"], line["reason"]) == ("SUCCESS", answer["message"])
 
 
 def test_neither_url_nor_secret_is_in_answer_or_log(

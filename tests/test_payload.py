@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count, repeat
 from threading import Thread
 
 import pytest
@@ -15,14 +15,15 @@ SIGNED = "X-Amz-Signature=presigned-secret"
 
 @contextmanager
 def serving(*chunks: bytes) -> Iterator[str]:
-    """Serve one connection these bytes, each in a packet of its own, and hang up."""
+    """Serve one GET these bytes, each in a packet of its own, and hang up."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
             connection, _ = listening.accept()
             with connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.recv(65_536)
+                if not connection.recv(65_536).startswith(b"GET /"):
+                    return
                 for chunk in chunks:
                     try:
                         connection.sendall(chunk)
@@ -63,18 +64,24 @@ def test_it_may_come_in_pieces_and_chunks() -> None:
         assert fetch(url, at_once) == {"a": 1}
 
 
+def test_what_is_as_large_and_as_late_as_may_be_is_read() -> None:
+    times = chain([0.0], repeat(float(LIMIT_S)))
+    with serving(answer(b"{}".ljust(LIMIT_BYTES))) as url:
+        assert fetch(url, lambda: next(times)) == {}
+
+
 @pytest.mark.parametrize(
     ("chunks", "why"),
     [
-        ([answer(b"[1]")], "no JSON object"),
-        ([answer(b"{")], "no JSON"),
-        ([answer(b"\xff")], "no JSON"),
-        ([answer(b"[" * 200_000)], "no JSON"),
+        ([answer(b"[1]")], "no JSON object$"),
+        ([answer(b"{")], "no JSON$"),
+        ([answer(b"\xff")], "no JSON$"),
+        ([answer(b"[" * 200_000)], "no JSON$"),
         ([answer(b"denied", "403 Forbidden")], "HTTP 403"),
         ([answer(b"", "302 Found")], "HTTP 302"),
-        ([b"no HTTP at all\r\n\r\n"], "could not be read"),
-        ([head(100) + b"{"], "could not be read"),
-        ([], "could not be read"),
+        ([b"no HTTP at all\r\n\r\n"], "it could not be read"),
+        ([head(100) + b"{"], "it could not be read"),
+        ([], "it could not be read"),
         ([head(2 * LIMIT_BYTES), *[b" " * 2**16] * (LIMIT_BYTES // 2**16 + 20)], "more than"),
     ],
 )
@@ -82,6 +89,7 @@ def test_anything_else_is_refused_in_a_sentence_without_the_url(
     chunks: list[bytes], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
+    why = f"^payload: {why}"
     with serving(*chunks) as url, pytest.raises(PayloadError, match=why) as error:
         fetch(url, at_once)
     told = f"{error.value!r} {error.value.__cause__!r} {caplog.text}"

@@ -4,6 +4,7 @@ Real entry point and crhelper, and the emulator of Transfer. Fakes stand for bot
 for the response store.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -180,7 +181,8 @@ class Account:
     def hook(self, event: Any, payload: Any, remaining_s: float = 30) -> dict[str, Any]:
         """Invoke the hook, with what stands behind its URL or what keeps that from being read."""
 
-        def fetch(*_: object) -> Any:
+        def fetch(url: object, now: Callable[[], float]) -> Any:
+            assert (url, now()) == (event["requestData"].get("payload"), self.clock.now())
             if isinstance(payload, Exception):
                 raise payload
             return payload
