@@ -88,9 +88,10 @@ class Keeper:
             return
         drift = self._drift(row, actual, at_once=at_once)
         finding = drift.finding(has_owner=self._has_owner(row))
-        if finding != drift.told and self._tell(finding, replace(row, drift=drift), actual):
-            drift = replace(drift, told=finding)
         seen = replace(row, drift=drift)
+        if finding != drift.told and self._tell(finding, seen, actual):
+            drift = replace(drift, told=finding)
+            seen = replace(row, drift=drift)
         due = drift.is_due(self._this_pass, at_once=at_once)
         if acts and due and actual and finding is Finding.DRIFTED:
             self._bring_back(seen, drift, server)

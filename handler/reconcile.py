@@ -169,8 +169,7 @@ class Reconciliation:
 
     def _own_row(self) -> Row:
         """Return a row of nothing but what it saw itself, for who has none in the registry."""
-        row = Row(self.request.server_id, request=self.request.digest)
-        return replace(row, progress=self._progress)
+        return Row(request=self.request.digest, progress=self._progress)
 
     def _leave(self, claimed: Row) -> Answer:
         """Write a row down with which nothing more is to be done about the server."""

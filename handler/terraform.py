@@ -24,6 +24,7 @@ from transfer_server_state.aws.server import Server
 from transfer_server_state.aws.stack import Stacks
 from transfer_server_state.clock import Clock
 from transfer_server_state.declaration import Home, InvalidDeclarationError
+from transfer_server_state.identity import NOT_CREATED
 from transfer_server_state.outcome import Outcome
 from transfer_server_state.request import Request
 from transfer_server_state.row import Row
@@ -53,10 +54,11 @@ class Applier:
             told = {"request": asked.request.kind, "owner": asked.request.owner.name}
             answer = self._answer(asked)
         except InvalidDeclarationError as error:
-            answer = report.failure(Outcome.INVALID, str(error), "")
+            answer = report.failure(Outcome.INVALID, str(error), NOT_CREATED)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - who waits is told in a sentence
             _LOG.exception("The provider failed")
-            answer = report.failure(Outcome.CRASHED, f"{type(error).__name__}: {error}", "")
+            problem = f"{type(error).__name__}: {error}"
+            answer = report.failure(Outcome.CRASHED, problem, NOT_CREATED)
         log.tell(context, {**told, **answer.line, **self._metrics(told, answer)})
         if not answer.succeeded:
             raise TransferServerStateError(answer.reason)
@@ -89,7 +91,7 @@ class Applier:
             row, now_s = Row(request.server_id), self._clock.now()
             return report.answer(request, error.outcome, row, now_s=now_s, problem=str(error))
         shown = terraform.shown(request, row, actual, self._clock.now())
-        return Answer("SUCCESS", "", shown["Problem"], shown["Standing"], shown)
+        return Answer("SUCCESS", NOT_CREATED, shown["Problem"], shown["Standing"], shown)
 
     def _carry_out(self, request: Request) -> Answer:
         means = Means(

@@ -20,11 +20,13 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from botocore.retries import standard
 
+from tests.fakes.clock import Clock
 from tests.fakes.errors import client_error
 from transfer_server_state.aws.client import (
     THROTTLED,
     TRANSIENT,
     Aws,
+    Patient,
     RefusedError,
     UnavailableError,
     make_client,
@@ -187,7 +189,15 @@ def test_a_client_is_made_when_it_is_needed_and_once() -> None:
     assert made == ["transfer", "lambda"]
 
 
-@pytest.mark.parametrize("service", ["cloudformation", "dynamodb", "lambda", "transfer"])
+def test_who_has_no_loop_tries_what_had_no_effect_again_twice_within_seconds() -> None:
+    clock = Clock()
+    patient = Patient(Aws(lambda _: Client(EndpointConnectionError(endpoint_url=URL))), clock)
+    with pytest.raises(UnavailableError):
+        patient.call("cloudformation", "DescribeStacks")
+    assert clock.slept_s == [1, 3]
+
+
+@pytest.mark.parametrize("service", ["cloudformation", "dynamodb", "events", "lambda", "transfer"])
 def test_below_the_loop_nothing_is_repeated_or_waited_for_long(service: str) -> None:
     with closing(make_client(service)) as client:
         assert client.meta.service_model.service_name == service

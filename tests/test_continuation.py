@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from tests.fakes.account import FUNCTION, TABLE, Account
+from tests.fakes.account import FUNCTION, OTHER_STACK, TABLE, Account
 from tests.fakes.errors import client_error
 
 
@@ -106,17 +106,29 @@ def test_no_invocation_is_used_up(account: Account, timeout_s: float, kept_s: fl
     assert account.store.answers[0]["Status"] == "SUCCESS"
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "ConditionalCheckFailedException"])
 def test_a_request_goes_on_where_the_registry_does_not_take_what_was_seen(
-    account: Account,
+    account: Account, code: str
 ) -> None:
     """What was written with the command is enough."""
     account.emulator.set(stop_s=60)
-    away = client_error("ThrottlingException", 400, "PutItem")
+    away = client_error(code, 400, "PutItem")
     account.clock.after(3, lambda: account.border.broken.update(PutItem=away))
     event = continued(account, update(account))
     account.border.broken.clear()
     assert account.settle(event)["Status"] == "SUCCESS"
     assert account.commands == ["StopServer"]
+
+
+def test_who_does_not_have_the_row_yet_writes_nothing_as_it_goes_on(account: Account) -> None:
+    account.send("Create", DesiredState="OFFLINE")
+    row = account.row
+    account.new_stack(OTHER_STACK, status="CREATE_IN_PROGRESS")
+    throttled = client_error("ThrottlingException", 400, "DescribeStackResource")
+    account.border.broken["DescribeStackResource"] = throttled
+    account.border.broken["DescribeStacks"] = throttled
+    continued(account, account.request("Create", DesiredState="ONLINE", StackId=OTHER_STACK))
+    assert account.row == row
 
 
 UNWILLING = pytest.mark.parametrize(

@@ -116,6 +116,26 @@ def test_what_was_being_restored_is_what_the_next_deployment_declares(account: A
     assert account.state is State.OFFLINE
 
 
+def test_the_guard_counts_the_restorations_that_are_owed(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = {"ServerId": account.new_server(), "LogicalResourceId": "Other"}
+    resources = [created(account), created(account, **other)]
+    account.emulator.set(start_failures=2)
+    for resource in resources:
+        assert delete(account, "ROLLBACK_IN_PROGRESS", resource)["Status"] == "FAILED"
+    account.become("ROLLBACK_FAILED")
+    caplog.clear()
+    for _ in range(3):
+        account.guard()
+        account.clock.sleep(600)
+    told = [json.loads(text) for text in caplog.messages]
+    owed = [line["RestorationsOwed"] for line in told if "RestorationsOwed" in line]
+    # The second pass gives the commands, and the third sees what came of them.
+    assert owed == [2, 2, 2]
+    assert account.row.released
+
+
 # A creation that never answered, or whose answer CloudFormation never took
 
 

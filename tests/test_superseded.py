@@ -312,3 +312,20 @@ def test_who_lost_its_row_and_may_not_ask_whose_it_is_tells_what_it_saw_itself(
     reason = account.settle(update(account, "OFFLINE", ""))["Reason"]
     assert f"{account.server_id} was last seen STOPPING, wanted OFFLINE, after StopServer" in reason
     assert "denied: cloudformation:DescribeStacks" in reason
+
+
+def test_who_lost_its_row_at_the_deadline_and_may_not_ask_says_that_its_time_is_over(
+    account: Account,
+) -> None:
+    account.emulator.set(stop_s=10_000)
+
+    def take() -> None:
+        rival = replace(account.row.owner, stack_id=OTHER_STACK)
+        newer = replace(account.row, owner=rival, request="newer", sent_at=account.clock.now())
+        Registry(account.aws, TABLE).write(newer)
+        denied = client_error("AccessDenied", 403, "DescribeStacks")
+        account.border.broken["DescribeStacks"] = denied
+
+    account.clock.after(88, take)
+    reason = account.settle(update(account, "OFFLINE", "", ServiceTimeout=120))["Reason"]
+    assert "wanted OFFLINE, 90 s. Once it has settled, deploy again" in reason

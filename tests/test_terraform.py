@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handler.guard import GuardError
 from handler.terraform import Applier, TransferServerStateError
 from local.emulator import State
 from tests.fakes.account import FUNCTION, NO_SERVER, OTHER_STACK, STACK, TABLE, Account, Context
@@ -111,6 +113,21 @@ def test_what_is_sent_without_tf_or_under_another_key_is_understood(
     assert (account.state, account.row.is_free) == (State.OFFLINE, True)
 
 
+def test_only_a_lifecycle_is_taken_for_one(account: Account, terraform: Terraform) -> None:
+    """Not what a property holds that looks like it."""
+    terraform.apply(Triggers={"action": "delete"}, DesiredState="OFFLINE")
+    assert (account.state, account.row.is_free) == (State.OFFLINE, False)
+
+
+def test_only_an_update_releases_what_was_declared_before(
+    account: Account, terraform: Terraform
+) -> None:
+    terraform.apply(DesiredState="OFFLINE")
+    other = {"ServerId": account.new_server(), "Owner": "prod", "DesiredState": "OFFLINE"}
+    terraform.call("create", other, terraform.kept)
+    assert not account.row.is_free
+
+
 def test_the_same_again_gives_no_command(account: Account, terraform: Terraform) -> None:
     for number in range(3):
         result = terraform.apply(DesiredState="OFFLINE", Triggers={"run": number})
@@ -126,6 +143,16 @@ def test_what_is_as_declared_after_a_change_is_believed_when_reads_can_show_it(
     began_s = account.clock.now()
     terraform.apply(DesiredState="ONLINE")
     assert account.clock.now() - began_s >= 15
+
+
+def test_what_moves_no_server_is_not_waited_for(account: Account, terraform: Terraform) -> None:
+    """Neither an update of something else, nor a destruction that leaves it as it is."""
+    terraform.apply(DesiredState="ONLINE", OnDelete="RESTORE")
+    account.clock.sleep(60)
+    began_s = account.clock.now()
+    terraform.apply(DesiredState="ONLINE", OnDelete="RESTORE", ServiceTimeout=600)
+    terraform.destroy()
+    assert account.clock.now() - began_s < 15
 
 
 def test_restore_brings_back_what_was_found_though_there_is_no_id(
@@ -339,7 +366,7 @@ def test_every_violation_is_told_at_once_and_nothing_is_called(
         )
     reason = str(raised.value)
     assert "Owner: 'no good/name', expected a name of up to 64 letters" in reason
-    assert "Instance: 7, expected up to 20 digits" in reason
+    assert "digits and . _ -; Instance: 7, expected up to 20 digits" in reason
     assert "DesiredState: 'OFLINE', expected ONLINE or OFFLINE; did you mean OFFLINE?" in reason
     assert "OnDrift: 'MEND', expected REPORT or REASSERT" in reason
     assert "Trigers: there is no such property; did you mean Triggers?" in reason
@@ -364,7 +391,26 @@ def test_what_goes_wrong_in_the_provider_is_told_in_a_sentence(
     monkeypatch.delenv("REGISTRY_TABLE")
     with pytest.raises(TransferServerStateError, match="The provider failed: KeyError"):
         terraform.apply(DesiredState="OFFLINE")
+    assert "The provider failed" in caplog.messages
     assert "Traceback" in caplog.text
+
+
+# What the log tells
+
+
+def test_each_request_is_measured_whatever_lambda_logs_else(
+    account: Account, terraform: Terraform, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("handler").setLevel(logging.WARNING)
+    account.emulator.set(account.server_id, stop_s=60)
+    terraform.apply(DesiredState="OFFLINE")
+    with pytest.raises(TransferServerStateError):
+        terraform.apply(DesiredState="OFLINE")
+    done, refused = lines(caplog)
+    assert (done["Requests"], done["Failed"], done["WaitedSeconds"]) == (1, 0, done["waited_s"])
+    assert done["waited_s"] >= 60
+    assert (refused["Requests"], refused["Failed"], refused["WaitedSeconds"]) == (1, 1, 0)
+    assert done["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[], ["outcome"]]
 
 
 # Who declares
@@ -467,7 +513,76 @@ def test_the_guard_brings_back_what_terraform_declares(
     assert account.state is State.OFFLINE
     drifted = account.bus.events[0]["Detail"]
     assert (drifted["finding"], drifted["resource"]) == ("drifted", "prod")
+    assert drifted["since"].endswith("+00:00")
     assert "DescribeStackResource" not in account.border.calls
+
+
+def test_the_guard_counts_each_server_that_drifted_and_tells_what_it_commands(
+    account: Account, terraform: Terraform, caplog: pytest.LogCaptureFixture
+) -> None:
+    declared = [account.server_id, account.new_server()]
+    account.clock.sleep(60)
+    for server_id in declared:
+        terraform.kept = None
+        terraform.apply(ServerId=server_id, DesiredState="OFFLINE", OnDrift="REASSERT")
+        account.emulator.put(server_id, State.ONLINE)
+    account.emulator.set(stop_s=2_000)
+    caplog.clear()
+    for _ in range(3):
+        account.guard()
+        account.clock.sleep(600)
+        assert account.row.drift
+        assert account.row.drift.actual == "ONLINE"
+    told = lines(caplog)
+    commanded = [(line["server"], line["actual"]) for line in told if "command" in line]
+    assert sorted(commanded) == [(server_id, "ONLINE") for server_id in sorted(declared)]
+    counted = [(line["Drifted"], line["Reasserted"]) for line in told if "Drifted" in line]
+    # In the last pass they are on their way.
+    assert counted == [(2, 0), (2, 2), (2, 0)]
+
+
+def test_the_guard_tries_anew_three_times_after_an_update_of_the_server(
+    account: Account, terraform: Terraform
+) -> None:
+    terraform.apply(DesiredState="OFFLINE", OnDrift="REASSERT")
+    account.state = State.ONLINE
+    account.emulator.set(account.server_id, stop_failures=100)
+    updated = {
+        "source": "aws.cloudformation",
+        "detail": {"physical-resource-id": f"server/{account.server_id}"},
+    }
+    for event in (None, updated):
+        account.guard(event)
+        for _ in range(5):
+            account.clock.sleep(600)
+            account.guard()
+    assert account.commands == ["StopServer"] * (1 + 3 + 3)
+
+
+def test_the_guard_makes_no_call_for_a_drift_that_was_told(
+    account: Account, terraform: Terraform
+) -> None:
+    terraform.apply(DesiredState="OFFLINE")
+    account.state = State.ONLINE
+    account.guard()
+    calls = len(account.border.calls)
+    account.guard()
+    assert account.border.calls[calls:] == ["Scan", "ListServers"]
+
+
+def test_the_guard_tells_which_server_it_could_not_bring_back(
+    account: Account, terraform: Terraform, caplog: pytest.LogCaptureFixture
+) -> None:
+    terraform.apply(DesiredState="OFFLINE", OnDrift="REASSERT")
+    account.state = State.ONLINE
+    account.guard()
+    denied = client_error("AccessDeniedException", 400, "StopServer")
+    account.border.broken["StopServer"] = denied
+    with pytest.raises(GuardError):
+        account.guard()
+    (told,) = [line for line in lines(caplog) if "problem" in line]
+    assert told["server"] == account.server_id
+    assert told["problem"].startswith("transfer:StopServer: AccessDeniedException")
 
 
 def test_the_guard_completes_the_restoration_that_a_destruction_owes(
@@ -545,6 +660,7 @@ def test_a_read_tells_of_who_else_declares_or_that_nobody_does(
 ) -> None:
     nobody = terraform.read(DesiredState="OFFLINE")
     assert (nobody["Declared"], nobody["Owner"]) == ("", "")
+    assert nobody["Standing"] == "declared by nobody"
     assert nobody["Problem"] == problem(account, "is ONLINE, wanted OFFLINE; nobody declares it")
     account.send("Create", DesiredState="OFFLINE")
     assert terraform.read(DesiredState="OFFLINE")["Problem"] == problem(
@@ -595,6 +711,12 @@ def test_what_failed_has_to_be_declared_again_under_another_instance(
     assert terraform.read(DesiredState="OFFLINE")["Instance"] == ""
     terraform.apply(DesiredState="OFFLINE", Instance="2")
     assert terraform.read(DesiredState="OFFLINE")["Instance"] == "2"
+
+
+def test_what_was_destroyed_has_to_be_declared_again(terraform: Terraform) -> None:
+    terraform.apply(DesiredState="ONLINE", Instance="1")
+    terraform.destroy()
+    assert terraform.read(DesiredState="ONLINE")["Instance"] == ""
 
 
 def test_a_read_of_a_server_that_is_gone(terraform: Terraform) -> None:

@@ -86,10 +86,10 @@ class Request:
     desired: State | None
     restores: bool
     reasserts: bool
-    physical_id: str
-    identity: Identity | None
-    abandoned: str
-    doubted: bool
+    physical_id: str = NOT_CREATED
+    identity: Identity | None = None
+    abandoned: str = ""
+    doubted: bool = False
 
     @classmethod
     def parse(cls, event: Mapping[str, Any], home: Home, now_s: float) -> "Request":

@@ -11,12 +11,11 @@ https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/lamb
 import re
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from transfer_server_state import declaration
 from transfer_server_state.declaration import Declaration, Home, InvalidDeclarationError
-from transfer_server_state.identity import NOT_CREATED
 from transfer_server_state.machine import State
 from transfer_server_state.request import Owner, Request, request_digest
 from transfer_server_state.row import Row
@@ -67,11 +66,9 @@ def parse(payload: object, invocation: Invocation) -> Asked:
     if kind == "Delete":
         return Asked(reads=False, request=_release(given, invocation))
     request = _declare(kind, given, told.get("prev_input"), invocation)
-    before = _release(told.get("prev_input"), invocation) if kind == "Update" else None
-    stays = before and (
-        before.server_id in {"", request.server_id} and request.owner.continues(before.owner)
-    )
-    return Asked(kind == "Read", request, None if stays else before)
+    before = _release(told.get("prev_input"), invocation)
+    stays = before.server_id == request.server_id and request.owner.continues(before.owner)
+    return Asked(kind == "Read", request, before if kind == "Update" and not stays else None)
 
 
 def shown(request: Request, row: Row, actual: State | None, now_s: float) -> dict[str, str]:
@@ -124,8 +121,8 @@ def _declare(
         violations.append(str(error))
     if violations:
         raise InvalidDeclarationError("; ".join(violations))
-    doubted = declaration.moves(before, given)
-    return _request(kind, given, asked, invocation, doubted=doubted)
+    request = _request(kind, given, asked, invocation)
+    return replace(request, doubted=declaration.moves(before, given))
 
 
 def _release(given: object, invocation: Invocation) -> Request:
@@ -134,12 +131,7 @@ def _release(given: object, invocation: Invocation) -> Request:
 
 
 def _request(
-    kind: str,
-    given: Mapping[str, Any],
-    asked: Declaration,
-    invocation: Invocation,
-    *,
-    doubted: bool = False,
+    kind: str, given: Mapping[str, Any], asked: Declaration, invocation: Invocation
 ) -> Request:
     return Request(
         kind=kind,
@@ -152,10 +144,6 @@ def _request(
         desired=asked.desired,
         restores=asked.restores,
         reasserts=asked.reasserts,
-        physical_id=NOT_CREATED,
-        identity=None,
-        abandoned="",
-        doubted=doubted,
     )
 
 
