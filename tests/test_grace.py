@@ -355,6 +355,22 @@ def test_a_deletion_with_an_id_that_says_nothing_owns_up_to_it_without_the_table
     assert account.operations == []
 
 
+def test_a_deletion_that_read_its_row_knows_what_it_owes_though_it_cannot_write(
+    account: Account,
+) -> None:
+    create(account)
+    account.become("CREATE_COMPLETE")
+    account.become("DELETE_IN_PROGRESS")
+    throttled = client_error("ThrottlingException", 400, "PutItem")
+    account.border.broken["PutItem"] = throttled
+    answer = account.send(
+        "Delete", DesiredState="OFFLINE", PhysicalResourceId=f"{account.server_id}:from-ONLINE"
+    )
+    assert answer["Status"] == "SUCCESS"
+    assert "nobody could tell" not in answer["Reason"]
+    assert "dynamodb" not in answer["Reason"]
+
+
 # A row that is lost
 
 

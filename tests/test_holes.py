@@ -41,6 +41,17 @@ def test_two_deliveries_that_both_find_no_effect_give_one_command(account: Accou
 # 2. A command leaves soon after its intention, or not; no look is believed before that.
 
 
+@pytest.mark.parametrize(("after_s", "leaves"), [(5, True), (6, False)])
+def test_a_command_leaves_five_seconds_after_its_intention_at_the_latest(
+    account: Account, after_s: int, *, leaves: bool
+) -> None:
+    account.border.after("PutItem", None, lambda: account.clock.sleep(after_s))
+    began_s = account.clock.now()
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
+    # Else the quiet time passes first.
+    assert (account.clock.now() - began_s < QUIET_S) is leaves
+
+
 def test_who_stood_still_before_a_command_gives_it_no_more(account: Account) -> None:
     account.emulator.set(stop_s=60)
     event = account.request("Create", DesiredState="OFFLINE")

@@ -585,6 +585,17 @@ def test_the_guard_tells_which_server_it_could_not_bring_back(
     assert told["problem"].startswith("transfer:StopServer: AccessDeniedException")
 
 
+def test_the_guard_s_command_may_leave_five_seconds_after_its_intention(
+    account: Account, terraform: Terraform
+) -> None:
+    terraform.apply(DesiredState="OFFLINE", OnDrift="REASSERT")
+    account.state = State.ONLINE
+    account.guard()
+    account.border.after("PutItem", lambda: account.clock.sleep(5))
+    account.guard()
+    assert account.commands == ["StopServer", "StopServer"]
+
+
 def test_the_guard_completes_the_restoration_that_a_destruction_owes(
     account: Account, terraform: Terraform
 ) -> None:
