@@ -129,7 +129,9 @@ class Reconciliation:
                     return self._last_word(outcome, problem)
                 except ConflictError:
                     self.start_over()
-        return self._answer(outcome, self._row.with_progress(self._progress), problem)
+        mine = self._row.request == self.request.digest
+        row = self._row.with_progress(self._progress) if mine else self._own_row()
+        return self._answer(outcome, row, problem)
 
     def _last_word(self, outcome: Outcome, problem: str) -> Answer:
         """Return the answer that was given already, or write this one down."""

@@ -328,4 +328,5 @@ def test_who_lost_its_row_at_the_deadline_and_may_not_ask_says_that_its_time_is_
 
     account.clock.after(88, take)
     reason = account.settle(update(account, "OFFLINE", "", ServiceTimeout=120))["Reason"]
-    assert "wanted OFFLINE, 90 s. Once it has settled, deploy again" in reason
+    seen = f"{account.server_id} is STOPPING, wanted OFFLINE, after StopServer, 90 s."
+    assert f"{seen} Once it has settled, deploy again" in reason
