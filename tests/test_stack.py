@@ -168,7 +168,29 @@ def test_an_owner_whose_stack_was_deleted_is_gone() -> None:
     assert not stacks(CloudFormation()).has(OWNER, SERVER)
 
 
+class Retaining(CloudFormation):
+    """What it lists was left out of its stack by a DeletionPolicy."""
+
+    def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:
+        found = super().describe_stack_resource(StackName, LogicalResourceId)
+        detail = found["StackResourceDetail"] | {"ResourceStatus": "DELETE_SKIPPED"}
+        return {"StackResourceDetail": detail}
+
+
+def test_an_owner_that_its_stack_left_behind_is_gone() -> None:
+    stack = listed(f"{SERVER}:from-ONLINE").stacks[NESTED]
+    assert not stacks(Retaining(stack)).has(OWNER, SERVER)
+
+
 # Who belongs together
+
+
+def test_what_is_terraform_s_belongs_to_no_stack_and_nobody_is_asked() -> None:
+    cloudformation = CloudFormation()
+    terraform = Owner.in_terraform("files")
+    for one, other in ((OWNER, terraform), (terraform, OWNER)):
+        assert not stacks(cloudformation).belong_together(one, other)
+    assert cloudformation.calls == []
 
 
 def test_resources_of_one_stack_belong_together_without_a_call() -> None:

@@ -45,6 +45,7 @@ Parameters:
   Id: {Type: String}
   Usual: {Type: String, Default: s-usual}
   Ids: {Type: CommaDelimitedList, Default: "s-1, s-2"}
+  Numbers: {Type: List<Number>, Default: "1, 2"}
   Stored: {Type: "AWS::SSM::Parameter::Value<String>", Default: /server}
 Mappings:
   Servers:
@@ -66,6 +67,7 @@ Conditions:
         ("2001-01-01", "2001-01-01"),
         ("!Ref Usual", "s-usual"),
         ("!Ref Ids", ["s-1", "s-2"]),
+        ("!Ref Numbers", ["1", "2"]),
         ("!Select [1, !Ref Ids]", "s-2"),
         ('!Select [0, !Split [":", "s-a:s-b"]]', "s-a"),
         ("!FindInMap [Servers, !Ref AWS::Region, id]", "s-mapped"),
@@ -148,7 +150,14 @@ IDS = {"Server": ARN, "State": f"{SERVER_ID}:from-ONLINE"}
 
 
 @pytest.mark.parametrize(
-    "value", ["!GetAtt Server.ServerId", "!Select [1, !Split [/, !Ref Server]]"]
+    "value",
+    [
+        "!GetAtt Server.ServerId",
+        "{Fn::GetAtt: [Server, ServerId]}",
+        "!Sub '${Server.ServerId}'",
+        "!Select [1, !Split [/, !Ref Server]]",
+        "!Select [1, !Split [/, !GetAtt Server.Arn]]",
+    ],
 )
 def test_a_server_that_is_there_and_stays_is_known_by_its_id(value: str) -> None:
     text = declaring(value) + SERVER.format("Tags: [{Key: a, Value: b}]")
@@ -162,6 +171,25 @@ def test_an_update_of_a_server_is_told_and_what_its_id_is_used_for_stays() -> No
     assert read.changes == []
     (update,) = read.updates
     assert (update.server_id, update.owner.name) == (SERVER_ID, "files/Server")
+
+
+def test_a_server_that_comes_or_goes_or_that_nobody_knows_is_not_updated() -> None:
+    before = "Resources:" + SERVER.format("Protocols: [SFTP]")
+    after = before.replace("SFTP", "FTPS")
+    for old, new, ids in ((before, "Resources: {}", IDS), ("", after, IDS), (before, after, {})):
+        assert changes(old, new, physical_ids=ids) == Deployment()
+
+
+def test_a_declaration_changes_with_values_that_nobody_knows_but_not_with_its_provider() -> None:
+    token = "!ImportValue TransferServerState-ServiceToken"
+    for value, changed in (("!Ref Id", 1), ("s-1", 0)):
+        text = declaring(f"{value}\n      ServiceToken: {token}", MORE)
+        assert len(changes(text, text, parameters=None).changes) == changed
+
+
+def test_what_is_declared_anew_has_no_id_yet() -> None:
+    (change,) = changes("", declaring("s-1")).changes
+    assert change.physical_id == ""
 
 
 def test_a_server_that_is_replaced_is_not_known_yet() -> None:
@@ -201,7 +229,10 @@ def test_a_custom_resource_is_ours_by_its_token(token: str) -> None:
     text = declaring(f"s-1\n      ServiceToken: {token}")
     custom = text.replace("Custom::TransferServerState", "AWS::CloudFormation::CustomResource")
     assert len(changes("", custom).changes) == 1
-    assert changes("", custom.replace(token, "arn:another")).changes == []
+    assert template.declares_any(template.parse(custom))
+    foreign = custom.replace(token, "arn:another")
+    assert changes("", foreign).changes == []
+    assert not template.declares_any(template.parse(foreign))
 
 
 def test_what_is_not_followed_is_named() -> None:
@@ -216,6 +247,14 @@ Resources:
     assert names == ["Nested", "Application", "Fn::ForEach::All"]
 
 
+def test_a_short_form_is_read_as_its_long_one() -> None:
+    short = "Resources: {A: !Transform {Name: Macro}, B: !Join ['', [!Ref C, !GetAtt D.Arn]]}"
+    assert template.parse(short)["Resources"] == {
+        "A": {"Fn::Transform": {"Name": "Macro"}},
+        "B": {"Fn::Join": ["", [{"Ref": "C"}, {"Fn::GetAtt": "D.Arn"}]]},
+    }
+
+
 def test_json_is_read_too() -> None:
     text = json.dumps(
         {"Resources": {"State": {"Type": "Custom::TransferServerState", "Properties": {"a": 1}}}}
@@ -227,11 +266,13 @@ def test_json_is_read_too() -> None:
     ("text", "why"),
     [
         ("a: [", "expected"),
-        ("- a", "no Resources"),
+        ("- a", "^it has no Resources"),
         ("", "no Resources"),
         ("Resources: []", "no Resources"),
-        ("Resources: {a: &x 1, b: *x}", "aliases"),
+        ("Resources: {a: &x 1, b: *x}", "^it has YAML aliases"),
         ("Resources: " + "[" * 5_000, "nesting"),
+        ("Resources: " + "!A [" * 400 + "]" * 400, "nested too deeply"),
+        ("Resources: " + "!A {b: " * 400 + "}" * 400, "nested too deeply"),
         ("Resources: {? [a] : b}", "unhashable"),
         ("Resources: \x00", "not allowed"),
         ("Resources: !!python/object:os.system {}", "constructor"),
@@ -243,6 +284,13 @@ def test_json_is_read_too() -> None:
 def test_what_is_no_template_is_said_to_be_none(text: str, why: str) -> None:
     with pytest.raises(TemplateError, match=why):
         template.parse(text)
+
+
+def test_what_is_said_of_a_text_is_a_short_line() -> None:
+    with pytest.raises(TemplateError) as error:
+        template.parse(f"Resources: !!{'x' * 300} {{}}")
+    told = str(error.value)
+    assert (len(told), "\n" in told) == (200, False)
 
 
 def test_a_deep_value_and_conditions_in_a_circle_end_in_a_clear_error() -> None:

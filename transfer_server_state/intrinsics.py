@@ -56,7 +56,7 @@ class Resolver:
             return [v for v in map(self.value, node) if v is not _NO_VALUE]
         if not isinstance(node, dict):
             return node
-        name, argument = next(iter(node.items()), ("", None))
+        name, argument = next(iter(node.items()), (None, None))
         if len(node) == 1 and (name in _FUNCTIONS or str(name).startswith("Fn::")):
             try:
                 return _FUNCTIONS[name](self, argument)
@@ -84,11 +84,11 @@ class Resolver:
         return [each.strip() for each in value.split(",")] if lists else value
 
     def _attribute(self, argument: Any) -> str:
-        name, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
+        name, attribute = argument.split(".") if isinstance(argument, str) else argument
         if self._template["Resources"][name]["Type"] != SERVER:
             raise LookupError
         arn = self._ids[name]
-        return {"Arn": arn, "ServerId": arn.rpartition("/")[2]}[attribute]
+        return {"Arn": arn, "ServerId": id_of_server(arn)}[attribute]
 
     def _if(self, argument: Any) -> Any:
         condition, then, otherwise = argument
@@ -147,6 +147,11 @@ _FUNCTIONS: dict[str, Callable[[Resolver, Any], Any]] = {
     "Fn::Split": Resolver._split,
     "Fn::Sub": Resolver._sub,
 }
+
+
+def id_of_server(arn: str) -> str:
+    """Return the id of a server from its physical one, which is its ARN."""
+    return arn.rpartition("/")[2]
 
 
 def as_mapping(value: Any) -> dict[str, Any]:

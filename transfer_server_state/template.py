@@ -9,7 +9,14 @@ from typing import Any
 
 import yaml
 
-from transfer_server_state.intrinsics import SERVER, UNRESOLVED, Resolver, Stack, as_mapping
+from transfer_server_state.intrinsics import (
+    SERVER,
+    UNRESOLVED,
+    Resolver,
+    Stack,
+    as_mapping,
+    id_of_server,
+)
 from transfer_server_state.planned import (
     KNOWN_AFTER_APPLY,
     Change,
@@ -91,7 +98,7 @@ def changes(before: Stack, after: Stack) -> Deployment:
             change = Change(owner, properties[0], properties[1], physical_id, retained=retained)
             read.changes.append(change)
         elif was and becomes and physical_id:
-            read.updates.append(ServerUpdate(owner, physical_id.rpartition("/")[2]))
+            read.updates.append(ServerUpdate(owner, id_of_server(physical_id)))
     return read
 
 
@@ -106,11 +113,7 @@ def unfollowed(template: Mapping[str, Any]) -> list[str]:
 
 def declares_any(template: Mapping[str, Any]) -> bool:
     """Tell whether a template has a declaration of ours."""
-    resources = [as_mapping(each) for each in template["Resources"].values()]
-    return any(
-        declares(each.get("Type"), as_mapping(each.get("Properties")).get("ServiceToken"))
-        for each in resources
-    )
+    return any(_declares(as_mapping(each)) for each in template["Resources"].values())
 
 
 def replaces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -153,9 +156,13 @@ def _properties(node: dict[str, Any], resolver: Resolver) -> dict[str, Any]:
     return known if isinstance(known, dict) else dict.fromkeys(_DECIDING, KNOWN_AFTER_APPLY)
 
 
-def _is_relevant(resource: Mapping[str, Any], resolver: Resolver) -> bool:
+def _declares(resource: Mapping[str, Any]) -> bool:
     token = as_mapping(resource.get("Properties")).get("ServiceToken")
-    if resource.get("Type") != SERVER and not declares(resource.get("Type"), token):
+    return declares(resource.get("Type"), token)
+
+
+def _is_relevant(resource: Mapping[str, Any], resolver: Resolver) -> bool:
+    if resource.get("Type") != SERVER and not _declares(resource):
         return False
     try:
         return "Condition" not in resource or resolver.condition(resource["Condition"])

@@ -35,7 +35,7 @@ class Stack:
             "StackStatus": self.status,
             **({"StackStatusReason": self.reason} if self.reason else {}),
             **{name: value for name, value in ids.items() if value},
-            "Parameters": as_parameters(self.parameters),
+            **as_parameters(self.parameters),
         }
 
 
@@ -56,9 +56,10 @@ class ChangeSet:
         return f"{self.stack_id.replace(':stack/', ':changeSet/')}/{self.name}"
 
 
-def as_parameters(values: dict[str, str]) -> list[dict[str, str]]:
-    """Return parameters as CloudFormation lists them."""
-    return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+def as_parameters(values: dict[str, str]) -> dict[str, Any]:
+    """Return parameters as CloudFormation lists them: where there are none, no list either."""
+    listed = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+    return {"Parameters": listed} if listed else {}
 
 
 class CloudFormation(Failing):
@@ -144,7 +145,7 @@ class CloudFormation(Failing):
             "StackId": found.stack_id,
             "Status": found.status,
             **({"StatusReason": found.reason} if found.reason else {}),
-            "Parameters": as_parameters(found.parameters),
+            **as_parameters(found.parameters),
             **_page("Changes", listed, NextToken),
         }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from transfer_server_state import template
 from transfer_server_state.aws.client import Aws, RefusedError
-from transfer_server_state.intrinsics import SERVER, Stack
+from transfer_server_state.intrinsics import SERVER, Stack, id_of_server
 from transfer_server_state.planned import Change, Deployment, ServerUpdate
 from transfer_server_state.request import Owner
 from transfer_server_state.schema import CUSTOM_RESOURCE, TYPE, declares
@@ -130,9 +130,9 @@ def by_values(stack_id: str, changes: list[dict[str, Any]]) -> Deployment:
         # Of another scope, no handler is told.
         is_sent = each["Action"] != "Modify" or _SENT & set(each.get("Scope", _SENT))
         if each["ResourceType"] == SERVER:
-            server_id = each.get("PhysicalResourceId", "").rpartition("/")[2]
-            if is_sent and server_id and each["LogicalResourceId"] in kept:
-                read.updates.append(ServerUpdate(owner, server_id))
+            arn = each.get("PhysicalResourceId")
+            if is_sent and arn and each["LogicalResourceId"] in kept:
+                read.updates.append(ServerUpdate(owner, id_of_server(arn)))
         elif is_sent and (change := _change(owner, each, kept)):
             read.changes.append(change)
     return read
@@ -162,6 +162,6 @@ def _names_one_of(kept: Set[str], described: Mapping[str, Any]) -> bool:
     """Tell whether its ServerId is that of a server that the change set keeps."""
     return any(
         detail.get("Target", {}).get("Name") == "ServerId"
-        and detail.get("CausingEntity", "").partition(".")[0] in kept
+        and detail.get("CausingEntity", "").split(".")[0] in kept
         for detail in described.get("Details", [])
     )
