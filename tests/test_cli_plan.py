@@ -107,6 +107,32 @@ def test_a_change_set_by_its_arn_needs_no_stack(account: Account, capsys: Captur
     assert (status, only["action"]) == (0, "nothing")
 
 
+def test_a_change_set_is_that_of_its_stack_where_others_are_called_the_same(
+    account: Account, capsys: Capture
+) -> None:
+    account.cloudformation.change_sets.append(ChangeSet(OTHER_STACK))
+    asked = proposed(account, resource("Add", None, properties(account, DesiredState="OFFLINE")))
+    status, (only,) = planned(account, capsys, *asked)
+    assert (status, only["resource"]) == (2, "demo/State")
+
+
+def test_a_change_set_that_is_not_ready_is_told_to_be_so(account: Account, capsys: Capture) -> None:
+    assert run(account, *proposed(account, status="CREATE_IN_PROGRESS")) == 1
+    told = capsys.readouterr().err
+    assert told.splitlines() == ["error: change set proposed is CREATE_IN_PROGRESS"]
+
+
+def test_a_custom_resource_is_planned_if_its_token_is_the_provider_s(
+    account: Account, capsys: Capture
+) -> None:
+    custom = "AWS::CloudFormation::CustomResource"
+    provider = "arn:aws:lambda:eu-west-1:000000000000:function:transfer-server-state-provider"
+    after = properties(account, DesiredState="OFFLINE", ServiceToken=provider)
+    change = resource("Add", None, after, ResourceType=custom)
+    status, (only,) = planned(account, capsys, *proposed(account, change))
+    assert (status, only["action"]) == (2, "stop")
+
+
 def test_a_tag_of_a_server_that_is_declared_offline_is_the_restart_that_it_is(
     account: Account, capsys: Capture
 ) -> None:
@@ -119,12 +145,14 @@ def test_a_tag_of_a_server_that_is_declared_offline_is_the_restart_that_it_is(
         PhysicalResourceId=physical_id,
         Replacement="Conditional",
         Details=[
+            {"ChangeSource": "Automatic"},
+            {"Target": {"Name": "ServerId"}, "ChangeSource": "DirectModification"},
             {
                 "Target": {"Attribute": "Properties", "Name": "ServerId"},
                 "Evaluation": "Dynamic",
                 "ChangeSource": "ResourceAttribute",
                 "CausingEntity": "Server.ServerId",
-            }
+            },
         ],
     )
     status, (only,) = planned(account, capsys, *proposed(account, server(account), dependent))
@@ -178,15 +206,21 @@ def test_a_refusal_is_status_1_with_every_violation(account: Account, capsys: Ca
 
 
 def test_all_pages_of_a_change_set_are_read(account: Account, capsys: Capture) -> None:
-    other = {"Action": "Add", "LogicalResourceId": "Topic", "ResourceType": "AWS::SNS::Topic"}
+    other = {
+        "Action": "Add",
+        "LogicalResourceId": "Topic",
+        "ResourceType": "AWS::SNS::Topic",
+        "AfterContext": "{}",
+    }
     changes = [other, other, resource("Add", None, properties(account, DesiredState="OFFLINE"))]
     status, (only,) = planned(account, capsys, *proposed(account, *changes))
     assert (status, only["action"]) == (2, "stop")
 
 
 def test_nested_change_sets_are_followed(account: Account, capsys: Capture) -> None:
-    change = resource("Add", None, properties(account, DesiredState="OFFLINE"))
-    nested = ChangeSet(OTHER_STACK, name="nested", changes=[change])
+    declared(account, DesiredState="OFFLINE")
+    wrong = resource("Add", None, properties(account, DesiredState="OFF"))
+    nested = ChangeSet(OTHER_STACK, name="nested", changes=[server(account), wrong])
     account.cloudformation.change_sets.append(nested)
     parent = {
         "Action": "Modify",
@@ -194,8 +228,9 @@ def test_nested_change_sets_are_followed(account: Account, capsys: Capture) -> N
         "ResourceType": "AWS::CloudFormation::Stack",
         "ChangeSetId": nested.arn,
     }
-    status, (only,) = planned(account, capsys, *proposed(account, parent))
-    assert (status, only["resource"]) == (2, "other/State")
+    status, told = planned(account, capsys, *proposed(account, parent))
+    assert status == 1
+    assert {each["resource"] for each in told} == {"other/State", "other/Server"}
 
 
 TEMPLATE = """
@@ -317,6 +352,27 @@ def test_a_template_for_a_stack_that_is_there_keeps_its_other_parameters(
     assert planned(account, capsys, *asked) == (0, [])
     status, (only,) = planned(account, capsys, *asked, "--parameter", "State=OFFLINE")
     assert (status, only["reason"]) == (2, "changed: DesiredState ONLINE -> OFFLINE")
+
+
+def test_a_template_tells_what_its_stack_s_own_server_goes_through(
+    account: Account, capsys: Capture, tmp_path: Path
+) -> None:
+    physical_id = declared(account, DesiredState="OFFLINE")
+    own = """
+Resources:
+  Server: {Type: AWS::Transfer::Server, Properties: {Protocols: [SFTP]}}
+  State:
+    Type: Custom::TransferServerState
+    Properties: {ServerId: !GetAtt Server.ServerId, DesiredState: OFFLINE}
+"""
+    account.stack.template = own
+    arn = server(account)["PhysicalResourceId"]
+    account.stack.resources |= {"Server": arn, "State": physical_id}
+    file = tmp_path / "stack.yaml"
+    file.write_text(own.replace("SFTP", "FTPS"))
+    status, (only,) = planned(account, capsys, "--template", str(file), "--stack", "demo")
+    assert (status, only["server_id"]) == (2, account.server_id)
+    assert (only["resource"], only["action"]) == ("demo/Server", "started by AWS")
 
 
 @pytest.mark.parametrize(

@@ -181,9 +181,9 @@ def test_a_server_that_comes_or_goes_or_that_nobody_knows_is_not_updated() -> No
 
 
 def test_a_declaration_changes_with_values_that_nobody_knows_but_not_with_its_provider() -> None:
-    token = "!ImportValue TransferServerState-ServiceToken"
+    provider = "!ImportValue TransferServerState-ServiceToken"
     for value, changed in (("!Ref Id", 1), ("s-1", 0)):
-        text = declaring(f"{value}\n      ServiceToken: {token}", MORE)
+        text = declaring(f"{value}\n      ServiceToken: {provider}", MORE)
         assert len(changes(text, text, parameters=None).changes) == changed
 
 

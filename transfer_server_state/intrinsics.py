@@ -56,7 +56,7 @@ class Resolver:
             return [v for v in map(self.value, node) if v is not _NO_VALUE]
         if not isinstance(node, dict):
             return node
-        name, argument = next(iter(node.items()), (None, None))
+        name, argument = next(iter(node.items()), ("", None))
         if len(node) == 1 and (name in _FUNCTIONS or str(name).startswith("Fn::")):
             try:
                 return _FUNCTIONS[name](self, argument)
