@@ -354,22 +354,38 @@ def test_a_template_for_a_stack_that_is_there_keeps_its_other_parameters(
     assert (status, only["reason"]) == (2, "changed: DesiredState ONLINE -> OFFLINE")
 
 
-def test_a_template_tells_what_its_stack_s_own_server_goes_through(
-    account: Account, capsys: Capture, tmp_path: Path
-) -> None:
-    physical_id = declared(account, DesiredState="OFFLINE")
-    own = """
+OWN = """
 Resources:
   Server: {Type: AWS::Transfer::Server, Properties: {Protocols: [SFTP]}}
   State:
     Type: Custom::TransferServerState
-    Properties: {ServerId: !GetAtt Server.ServerId, DesiredState: OFFLINE}
+    Properties:
+      ServiceToken: !ImportValue TransferServerState-ServiceToken
+      ServerId: !GetAtt Server.ServerId
+      DesiredState: OFFLINE
 """
-    account.stack.template = own
+
+
+def test_a_server_that_could_not_be_made_has_no_id_yet(
+    account: Account, capsys: Capture, tmp_path: Path
+) -> None:
+    account.stack.template = "Resources: {}"
+    account.stack.resources["Server"] = ""
+    file = tmp_path / "stack.yaml"
+    file.write_text(OWN)
+    status, (only,) = planned(account, capsys, "--template", str(file), "--stack", "demo")
+    assert (status, only["action"]) == (2, "unknown until applied")
+
+
+def test_a_template_tells_what_its_stack_s_own_server_goes_through(
+    account: Account, capsys: Capture, tmp_path: Path
+) -> None:
+    physical_id = declared(account, DesiredState="OFFLINE")
+    account.stack.template = OWN
     arn = server(account)["PhysicalResourceId"]
     account.stack.resources |= {"Server": arn, "State": physical_id}
     file = tmp_path / "stack.yaml"
-    file.write_text(own.replace("SFTP", "FTPS"))
+    file.write_text(OWN.replace("SFTP", "FTPS"))
     status, (only,) = planned(account, capsys, "--template", str(file), "--stack", "demo")
     assert (status, only["server_id"]) == (2, account.server_id)
     assert (only["resource"], only["action"]) == ("demo/Server", "started by AWS")

@@ -107,8 +107,9 @@ class CloudFormation(Failing):
     def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
         stack = self._stack("ListStackResources", StackName)
         listed = [
-            {"LogicalResourceId": name, "PhysicalResourceId": physical_id}
-            for name, physical_id in stack.resources.items()
+            # Of what was never made there is no id.
+            {"LogicalResourceId": name, **({"PhysicalResourceId": made} if made else {})}
+            for name, made in stack.resources.items()
         ]
         return _page("StackResourceSummaries", listed, NextToken)
 

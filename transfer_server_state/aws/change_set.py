@@ -75,7 +75,9 @@ class ChangeSets:
                 return {}
             raise
         listed = [each for page in pages for each in page["StackResourceSummaries"]]
-        return {each["LogicalResourceId"]: each.get("PhysicalResourceId", "") for each in listed}
+        # What could not be made has none.
+        made = [each for each in listed if each.get("PhysicalResourceId")]
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in made}
 
     def _by_templates(self, described: Mapping[str, Any]) -> Deployment:
         stack_id = described["StackId"]
