@@ -1,7 +1,6 @@
 """Promises that only a deployed function, an engine and a server together can show."""
 
 import json
-import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -65,10 +64,8 @@ def test_environments_outlive_what_their_functions_raise_and_share_a_package(
 
 
 def test_nobody_is_given_the_engine_s_port_before_the_engine_has_it(engine: Engine) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as anybody:
-        given = anybody.getsockname()[1]
-    # Linux gives those from 32,768 on, others from 49,152 on.
-    assert int(engine.aws_url.rpartition(":")[2]) < 32_768 <= given
+    # To whoever asks for any, Linux gives those from 32,768 on, others from 49,152 on.
+    assert int(engine.aws_url.rpartition(":")[2]) < 32_768
 
 
 def _received(engine: Engine, queue: str) -> dict[str, Any]:
