@@ -21,27 +21,6 @@ def account() -> Account:
     return Account()
 
 
-# The longest files; of these first what waits more than it computes.
-FIRST = [
-    "test_walk.py",
-    "test_permissions.py",
-    "test_examples.py",
-    "test_plan.py",
-    "test_faults.py",
-    "test_simulation.py",
-    "test_server_resource.py",
-    "test_deployment.py",
-    "test_walk_with_its_own.py",
-    "test_leaves_nothing.py",
-]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker is left alone with it in the end."""
-    place = {name: number for number, name in enumerate(FIRST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(place)))
-
-
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what will be there until the end."""
     gc.freeze()

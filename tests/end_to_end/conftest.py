@@ -8,6 +8,24 @@ from local import provider_stack
 from local.engine import Engine, running
 from local.scenarios import World
 
+# The longest files.
+FIRST = [
+    "test_walk.py",
+    "test_permissions.py",
+    "test_examples.py",
+    "test_plan.py",
+    "test_server_resource.py",
+    "test_deployment.py",
+    "test_walk_with_its_own.py",
+    "test_leaves_nothing.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left alone with it in the end."""
+    place = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
