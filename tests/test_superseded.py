@@ -296,10 +296,8 @@ def test_an_answer_of_another_version_of_the_provider_is_repeated(account: Accou
     assert account.settle(event) == answer
 
 
-def test_who_lost_its_row_and_may_not_ask_whose_it_is_tells_what_it_saw_itself(
-    account: Account,
-) -> None:
-    account.emulator.set(stop_s=10_000)
+def lose_after(account: Account, delay_s: float) -> None:
+    """Let a rival's request have the row then, while the stacks may not be asked any more."""
 
     def take() -> None:
         rival = replace(account.row.owner, stack_id=OTHER_STACK)
@@ -308,25 +306,22 @@ def test_who_lost_its_row_and_may_not_ask_whose_it_is_tells_what_it_saw_itself(
         denied = client_error("AccessDenied", 403, "DescribeStacks")
         account.border.broken["DescribeStacks"] = denied
 
-    account.clock.after(20, take)
+    account.clock.after(delay_s, take)
+
+
+def test_who_lost_its_row_and_may_not_ask_whose_it_is_tells_what_it_saw_itself(
+    account: Account,
+) -> None:
+    account.emulator.set(stop_s=10_000)
+    lose_after(account, 20)
     reason = account.settle(update(account, "OFFLINE", ""))["Reason"]
     assert f"{account.server_id} was last seen STOPPING, wanted OFFLINE, after StopServer" in reason
     assert "denied: cloudformation:DescribeStacks" in reason
 
 
-def test_who_lost_its_row_at_the_deadline_and_may_not_ask_says_that_its_time_is_over(
-    account: Account,
-) -> None:
+def test_who_lost_its_row_at_the_deadline_and_may_not_ask_tells_so_too(account: Account) -> None:
     account.emulator.set(stop_s=10_000)
-
-    def take() -> None:
-        rival = replace(account.row.owner, stack_id=OTHER_STACK)
-        newer = replace(account.row, owner=rival, request="newer", sent_at=account.clock.now())
-        Registry(account.aws, TABLE).write(newer)
-        denied = client_error("AccessDenied", 403, "DescribeStacks")
-        account.border.broken["DescribeStacks"] = denied
-
-    account.clock.after(88, take)
+    lose_after(account, 88)
     reason = account.settle(update(account, "OFFLINE", "", ServiceTimeout=120))["Reason"]
     seen = f"{account.server_id} is STOPPING, wanted OFFLINE, after StopServer, 90 s."
     assert f"{seen} Once it has settled, deploy again" in reason
