@@ -67,11 +67,9 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**kept, "TMPDIR": str(folder)}
 
 
-def interrupted(
-    argv: list[str], number: int, folder: Path, *, group: bool = False, after: str = "deployed"
-) -> Run:
-    """Run it until it says `after`, by default as it begins to deploy; then send the signal."""
-    with subprocess.Popen(
+def started(argv: list[str], folder: Path) -> subprocess.Popen[str]:
+    """Start it in a session of its own, with its files in a folder."""
+    return subprocess.Popen(
         argv,
         cwd=ROOT,
         env=_environment(folder),
@@ -79,7 +77,14 @@ def interrupted(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    ) as process:
+    )
+
+
+def interrupted(
+    argv: list[str], number: int, folder: Path, *, group: bool = False, after: str = "deployed"
+) -> Run:
+    """Run it until it says `after`, by default as it begins to deploy; then send the signal."""
+    with started(argv, folder) as process:
         assert process.stdout
         assert process.stderr
         for line in process.stdout:
@@ -113,15 +118,7 @@ def test_ctrl_c_in_the_terminal_that_runs_make(tmp_path: Path) -> None:
 def test_ctrl_c_is_answered_with_silence_at_any_moment(
     target: str, after_s: float, tmp_path: Path
 ) -> None:
-    with subprocess.Popen(
-        [*MAKE[:-1], target],
-        cwd=ROOT,
-        env=_environment(tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with started([*MAKE[:-1], target], tmp_path) as process:
         time.sleep(after_s)
         os.killpg(process.pid, signal.SIGINT)
         try:

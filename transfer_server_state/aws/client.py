@@ -39,7 +39,6 @@ _DENIED = {
     "IncompleteSignature", "InvalidClientTokenId", "NotAuthorized", "OptInRequired",
     "UnrecognizedClientException",
 }  # fmt: skip
-_SERVICES = ["cloudformation", "dynamodb", "events", "lambda", "transfer"]
 # Where the permission is not named after the operation.
 _ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
 
@@ -82,7 +81,7 @@ class _Loader(Loader):
     """Botocore's data, without a look through its folders of four hundred services."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - of each type
-        return _SERVICES
+        return ["cloudformation", "dynamodb", "events", "lambda", "transfer"]
 
 
 @cache
