@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,14 @@ def _environment(folder: Path) -> dict[str, str]:
     """This one's, with its files in a folder; what a make that runs these tests tells is not."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return {**kept, "TMPDIR": str(folder)}
+
+
+@pytest.fixture(autouse=True)
+def _in_a_terminal() -> Iterator[None]:
+    """Have what is started here heed Ctrl-C, which whoever runs in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def started(argv: list[str], folder: Path) -> subprocess.Popen[str]:
