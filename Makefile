@@ -13,26 +13,30 @@ help: ## list the targets
 	@echo "To change it:"
 	@$(call LIST,###)
 
+# What Ctrl-C ends has nothing to say: make is interrupted as well, and tells it by its status.
+ON_CTRL_C = trap '$(1) exit 0' INT TERM
+
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# One set-up at a time; whoever waited for another's finds it done.
-ALONE = mkdir $(VENV).lock 2>/dev/null || { echo "Another set-up is under way; if there is none: rmdir $(VENV).lock"; \
-	until mkdir $(VENV).lock 2>/dev/null; do sleep 1; done; }; trap 'rmdir $(VENV).lock' EXIT; trap 'exit 130' INT TERM; \
-	[ $@ -nt $< ] || {
+# One set-up at a time; whoever waited for another's finds it done. What it leaves on the way, and
+# what it says, which is shown if it fails, are in its lock.
+LOCK := $(VENV).lock
+SET_UP = $(call ON_CTRL_C,); mkdir $(LOCK) 2>/dev/null || { echo "Another set-up is under way; if there is none: rm -r $(LOCK)"; \
+	until mkdir $(LOCK) 2>/dev/null; do sleep 1; done; }; trap 'rm -rf $(LOCK)' EXIT; \
+	[ $@ -nt $< ] || { echo "Once: what $(1) is installed into $(VENV). It takes half a minute and $(2) MB."; \
+		{ TMPDIR="$(CURDIR)/$(LOCK)" && export TMPDIR && $(3) && touch $@; } 2>$(LOCK)/said || { cat $(LOCK)/said; exit 1; }; }
 $(VENV)/.ready-run: requirements-run.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, as $(PYTHON). Name another: make PYTHON=python3.13 ..."; exit 1; }
+	@$(call ON_CTRL_C,); $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or newer is needed, as $(PYTHON). Name another: make PYTHON=python3.13 ..."; exit 1; }
 	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and would be emptied where it leads: remove it."; exit 1; }
-	@$(ALONE) echo "Once: what make run needs is installed into $(VENV), 150 MB. It takes half a minute."; \
-		$(PYTHON) -m venv --clear $(VENV) && $(INSTALL) -r $< && touch $@; }
+	@$(call SET_UP,make run needs,150,$(PYTHON) -m venv --clear $(VENV) && $(INSTALL) -r $<)
 
 $(VENV)/.ready: requirements-dev.txt $(VENV)/.ready-run
-	@$(ALONE) echo "Once: what the tests need is installed into $(VENV), 450 MB in all. It takes half a minute."; \
-		$(INSTALL) -r $< && touch $@; }
+	@$(call SET_UP,the tests need,450,$(INSTALL) -r $<)
 
 setup: $(VENV)/.ready ### the virtual environment, with pinned dependencies
 
 # To Ctrl-C, Python answers with a traceback in its own first moments; to SIGTERM, in silence.
 # Again and again, since what has only just been forked may miss it.
-UNTIL_CTRL_C = trap 'while kill $$! 2>/dev/null; do sleep 0.5; done; wait $$! 2>/dev/null; exit $$?' INT TERM; $(1) & wait $$! 2>/dev/null
+UNTIL_CTRL_C = $(call ON_CTRL_C,while kill $$! 2>/dev/null; do sleep 0.5; done;); $(1) & wait $$! 2>/dev/null
 
 run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 	@$(call UNTIL_CTRL_C,$(BIN)/python -m local.walk)

@@ -76,11 +76,11 @@ def _in_a_terminal() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def started(argv: list[str], folder: Path) -> subprocess.Popen[str]:
+def started(argv: list[str], folder: Path, checkout: Path = ROOT) -> subprocess.Popen[str]:
     """Start it in a session of its own, with its files in a folder."""
     return subprocess.Popen(
         argv,
-        cwd=ROOT,
+        cwd=checkout,
         env=_environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -122,12 +122,8 @@ def test_ctrl_c_in_the_terminal_that_runs_make(tmp_path: Path) -> None:
     assert "Traceback" not in run.said
 
 
-@pytest.mark.parametrize("after_s", [0.02, 0.2, 1])
-@pytest.mark.parametrize("target", ["run", "up", "emulator"])
-def test_ctrl_c_is_answered_with_silence_at_any_moment(
-    target: str, after_s: float, tmp_path: Path
-) -> None:
-    with started([*MAKE[:-1], target], tmp_path) as process:
+def _ctrl_c(argv: list[str], after_s: float, folder: Path, checkout: Path = ROOT) -> Run:
+    with started(argv, folder, checkout) as process:
         time.sleep(after_s)
         os.killpg(process.pid, signal.SIGINT)
         try:
@@ -135,11 +131,33 @@ def test_ctrl_c_is_answered_with_silence_at_any_moment(
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-    run = Run(process.pid, tmp_path, process.returncode, said)
+    # Before its shell knows of Ctrl-C, make itself says that it was interrupted.
+    lines = [line for line in said.splitlines() if not line.endswith("] Interrupt")]
+    return Run(process.pid, folder, process.returncode, "".join(lines))
+
+
+@pytest.mark.parametrize("after_s", [0.02, 0.2, 1])
+@pytest.mark.parametrize("target", ["run", "up", "emulator"])
+def test_ctrl_c_is_answered_with_silence_at_any_moment(
+    target: str, after_s: float, tmp_path: Path
+) -> None:
+    run = _ctrl_c([*MAKE[:-1], target], after_s, tmp_path)
     # Whatever was about to start sees that it is alone, and ends, with its ports.
     assert run.leftovers(within_s=5) == []
-    # make itself says that it was interrupted.
-    assert [line for line in said.splitlines() if not line.startswith("make: ")] == []
+    assert run.status != 0
+    assert run.said == ""
+
+
+@pytest.mark.parametrize("after_s", [0.02, 0.2, 1])
+def test_ctrl_c_is_answered_with_silence_while_it_is_set_up(after_s: float, tmp_path: Path) -> None:
+    folder, checkout = tmp_path / "temporary", tmp_path / "checkout"
+    folder.mkdir()
+    _copy_what_sets_up(checkout)
+    run = _ctrl_c(["make", "run"], after_s, folder, checkout)
+    assert run.leftovers(within_s=0.5) == []
+    assert run.status != 0
+    assert run.said == ""
+    assert not (checkout / ".venv.lock").exists()
 
 
 @pytest.mark.parametrize("command", ["local.walk", "local.up"])
@@ -185,9 +203,30 @@ def test_make_up_ends_with_ctrl_c(tmp_path: Path) -> None:
     assert (run.status, run.said) == (0, "")
 
 
-def test_no_set_up_empties_what_a_link_leads_to(tmp_path: Path) -> None:
+def _copy_what_sets_up(checkout: Path) -> None:
+    checkout.mkdir(exist_ok=True)
     for name in ("Makefile", "requirements-run.txt"):
-        shutil.copy(ROOT / name, tmp_path)
+        shutil.copy(ROOT / name, checkout)
+
+
+def test_a_set_up_that_fails_says_why(tmp_path: Path) -> None:
+    _copy_what_sets_up(tmp_path)
+    (tmp_path / "requirements-run.txt").write_text("./no-such-package\n")
+    ran = subprocess.run(
+        ["make", "run"],  # noqa: S607 - where make is differs
+        cwd=tmp_path,
+        env=_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert "no-such-package" in ran.stdout
+    assert not (tmp_path / ".venv.lock").exists()
+
+
+def test_no_set_up_empties_what_a_link_leads_to(tmp_path: Path) -> None:
+    _copy_what_sets_up(tmp_path)
     kept = tmp_path / "somebody's" / "file"
     kept.parent.mkdir()
     kept.touch()
