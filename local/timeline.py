@@ -3,7 +3,9 @@
 It must not know what is asserted, only how it is shown.
 """
 
+import io
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,14 @@ _COLOURS = {
     "STOP_FAILED": "red",
 }
 Cell = tuple[str, str]
+
+
+def console() -> Console:
+    """Return what prints to the standard output, as wide as a timeline if it is no terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Of a character that it cannot write, the rest is worth having.
+        sys.stdout.reconfigure(errors="replace")
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 class Timeline:

@@ -11,11 +11,9 @@ if __name__ == "__main__":
 
 import argparse
 import re
-import sys
+import shlex
 import textwrap
 import time
-
-from rich.console import Console
 
 from local import provider_stack, timeline
 from local.clean_exit import ending_well
@@ -39,12 +37,14 @@ In another terminal, in this folder, point the AWS CLI, an SDK or SAM at it:
 
   # A server, a user with a key, and a file:
   SERVER=$(aws transfer create-server --query ServerId --output text)
-  KEY={folder}/alice; ssh-keygen -qt ed25519 -N "" -f $KEY
+  KEY={key}
+  ssh-keygen -qt ed25519 -N "" -f "$KEY"
   aws transfer create-user --server-id $SERVER --user-name alice \\
     --home-directory /files/alice --role arn:aws:iam::000000000000:role/files \\
-    --ssh-public-key-body "$(cat $KEY.pub)"
-  put() {{ echo put README.md | sftp -b - -F none -i $KEY -o IdentitiesOnly=yes \\
-    -o StrictHostKeyChecking=no -o UserKnownHostsFile=$KEY.hosts \\
+    --ssh-public-key-body "$(cat "$KEY.pub")"
+  put() {{ echo put README.md | sftp -b - -F none -i "$KEY" \\
+    -o IdentitiesOnly=yes -o StrictHostKeyChecking=no \\
+    -o "UserKnownHostsFile=\\"$KEY.hosts\\"" \\
     -P $(curl -s $AWS_ENDPOINT_URL_TRANSFER/_emulator/endpoints/$SERVER/port) \\
     alice@127.0.0.1; }}
   put
@@ -59,7 +59,7 @@ In another terminal, in this folder, point the AWS CLI, an SDK or SAM at it:
   curl -X PATCH $AWS_ENDPOINT_URL_TRANSFER/_emulator/settings \\
     -d '{{"stop_failures": 1}}'
 
-docs/local.md has the same for SAM and CDK. Ctrl-C ends it, and removes all of it.
+docs/local.md has the same for SAM and CDK. Ctrl-C ends it, and removes it all.
 What happens from now on:
 """
 
@@ -74,8 +74,7 @@ def main() -> None:
         help="where AWS is; Transfer is at the next port, SFTP from the one after that on",
     )
     first_port = parser.parse_args().port
-    width = None if sys.stdout.isatty() else timeline.WIDTH
-    console = Console(highlight=False, width=width)
+    console = timeline.console()
     with ending_well(meant=True), running(first_port) as engine:
         provider = provider_stack.deploy(engine)
         engine.control("PATCH", "settings", {"start_s": _TRANSITION_S, "stop_s": _TRANSITION_S})
@@ -94,7 +93,7 @@ def _guide(engine: Engine) -> str:
     exports = {**engine.exports, "AWS_PAGER": ""}
     return _GUIDE.format(
         exports="\n".join(f"  export {name}={value}" for name, value in exports.items()),
-        folder=engine.folder,
+        key=shlex.quote(f"{engine.folder}/alice"),
         differences="\n".join(_item(each) for each in differences()),
     )
 

@@ -11,7 +11,6 @@ if __name__ == "__main__":
 
 import argparse
 import io
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +24,7 @@ from local.scenarios import SCENARIOS, Scenario, World
 from local.watch import Kind, Sight
 
 TRANSITION_S = 1.5
+_PROMISE = "One stack, template.yaml, is all that an account needs in a region, once."
 
 
 def main() -> None:
@@ -44,15 +44,14 @@ def main() -> None:
             walk(console, [scenario for scenario in SCENARIOS if scenario.pictured])
             timeline.save(console, picture)
         else:
-            width = None if sys.stdout.isatty() else timeline.WIDTH
-            walk(Console(width=width, highlight=False), SCENARIOS)
+            walk(timeline.console(), SCENARIOS)
 
 
 def walk(console: Console, scenarios: Iterable[Scenario]) -> None:
     """Start the servers, deploy, go through the scenarios, and end what was started."""
     shown = timeline.Timeline(console)
     with running() as engine:
-        with shown.chapter("The provider is deployed: template.yaml, and its package"):
+        with shown.chapter("The provider is deployed", _PROMISE):
             provider_stack.deploy(engine)
             told = f"The stack {provider_stack.STACK} is CREATE_COMPLETE."
             shown.show(Sight(time.time(), Kind.CHECK, "", told))

@@ -35,8 +35,8 @@ class Sight:
     """Something that happened.
 
     `at_s` is in seconds since the epoch. `subject` is a stack and its resource, a server or a
-    client; `text` a status, an operation, a state, what the client did, a line of a log or of
-    a plan, or a promise that held; `reason` why something failed.
+    client; `text` a status, an operation, a state, what the client did or where it finds the
+    server, a line of a log or of a plan, or a promise that held; `reason` why something failed.
     """
 
     at_s: float
@@ -56,6 +56,7 @@ class Watch:
     _stacks: dict[str, tuple[object, ...]] = field(default_factory=dict)
     _events: dict[str, int] = field(default_factory=dict)
     _states: dict[str, int] = field(default_factory=dict)
+    _endpoints: dict[str, tuple[str, str]] = field(default_factory=dict)
     _calls: int = 0
     _logged: set[str] = field(default_factory=set)
 
@@ -73,6 +74,7 @@ class Watch:
         sights = [
             *self._new_events(),
             *self._new_states(),
+            *self._new_endpoints(),
             *self._new_calls(),
             *self._new_lines(),
         ]
@@ -94,6 +96,13 @@ class Watch:
                 if since_s is not None:
                     at_s = since_s + _CLOCKS_DIFFER_S
                     yield Sight(at_s, Kind.SERVER, server_id, change["state"])
+
+    def _new_endpoints(self) -> Iterator[Sight]:
+        for server_id, endpoint in self.engine.control("GET", "endpoints").items():
+            told = (endpoint["url"], endpoint["problem"] or "")
+            if told != self._endpoints.get(server_id):
+                self._endpoints[server_id] = told
+                yield Sight(time.time(), Kind.CLIENT, server_id, *told)
 
     def _new_events(self) -> Iterator[Sight]:
         cloudformation = self.engine.client("cloudformation")

@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import sys
+import textwrap
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from importlib.util import find_spec
@@ -21,6 +23,7 @@ from local.emulator import Emulator, SftpEndpoints
 from local.emulator.control import PATHS
 from local.emulator.settings import Fault, Settings, SettingsError, Throttle, explained
 
+_WIDTH = 80
 _TEXTS = {each.name for each in fields(Settings) if each.type is str}
 
 
@@ -29,8 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m local.emulator",
         description="The AWS Transfer Family API's server lifecycle, on 127.0.0.1.\n"
-        "Its URL is the first line of its output. Each server with SFTP is a line more: its id,\n"
-        "and where SFTP clients find it. It leaves nothing on disk but the files of --files.",
+        "Its URL is the first line of its output. Each server with SFTP is a line more:\n"
+        "its id, and where SFTP clients find it. It leaves nothing on disk but the files\n"
+        "of --files.",
         epilog=_guide(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -128,27 +132,37 @@ def _assignment(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _guide() -> str:
-    settings, throttle, fault = (
-        "\n".join(f"  {line}" for line in explained(kind)) for kind in (Settings, Throttle, Fault)
+def _table(lines: Iterable[str]) -> str:
+    """Indent lines whose last column begins where those of `explained` and of PATHS do."""
+    after = " " * 42
+    return "\n".join(
+        textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent=after) for line in lines
     )
-    paths = "\n".join(f"  {line}" for line in PATHS.splitlines())
+
+
+def _guide() -> str:
+    settings, throttle, fault = (_table(explained(kind)) for kind in (Settings, Throttle, Fault))
+    paths = _table(PATHS.splitlines())
     return f"""\
-pointing clients at it (any credentials will do; the region is the one they sign for):
+pointing clients at it (with any credentials; the region is what they sign for):
   export AWS_ENDPOINT_URL_TRANSFER=http://127.0.0.1:PORT
-  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
+  export AWS_DEFAULT_REGION=us-east-1
   aws transfer create-server
 
-putting a file (a user with a key, over the API; its port is printed, and at /_emulator/endpoints):
-  aws transfer create-user --server-id ID --user-name alice --home-directory /bucket/alice \\
-      --role arn:aws:iam::000000000000:role/any --ssh-public-key-body "$(cat ~/.ssh/id_ed25519.pub)"
+putting a file (the port is printed, and at /_emulator/endpoints):
+  aws transfer create-user --server-id ID --user-name alice \\
+      --home-directory /bucket/alice --role arn:aws:iam::000000000000:role/any \\
+      --ssh-public-key-body "$(cat ~/.ssh/id_ed25519.pub)"
   sftp -P PORT alice@127.0.0.1
 
 what SFTP clients see of a server's state:
-  ONLINE                         it lets them in
-  STOPPING, STOP_FAILED          it lets nobody in; who is in may go on for session_grace_s
-  OFFLINE, STARTING, START_FAILED  it refuses connections, and has cut every session
-AWS says of ONLINE alone that a server accepts jobs, so a failed transition opens nothing.
+  ONLINE                 it lets them in
+  STOPPING, STOP_FAILED  it lets nobody in; who is in may go on a while
+  OFFLINE, STARTING,
+  START_FAILED           it refuses connections, and has cut every session
+AWS says of ONLINE alone that a server accepts jobs, so a failed transition
+opens nothing.
 
 settings (as arguments: --set stop_s=20 --set stop_when_offline=strict):
 {settings}
@@ -167,8 +181,9 @@ for example:
        -d '{{"stop_s": 20, "read_lag_s": 2, "stop_failures": 1}}'
   curl -X PATCH $AWS_ENDPOINT_URL_TRANSFER/_emulator/settings \\
        -d '{{"throttle": {{"rate_per_s": 10, "burst": 20}},
-            "faults": [{{"operation": "StopServer", "error": "InternalServiceError", "times": 2}},
-                       {{"operation": "DescribeServer", "wire": "close", "skip": 1}}]}}'
+            "faults": [
+              {{"operation": "StopServer", "error": "InternalServiceError"}},
+              {{"operation": "DescribeServer", "wire": "close", "skip": 1}}]}}'
   curl -X POST $AWS_ENDPOINT_URL_TRANSFER/_emulator/servers/ID/state \\
        -d '{{"state": "STOP_FAILED"}}'
 """

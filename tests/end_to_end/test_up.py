@@ -1,5 +1,6 @@
 """`make up` tells what to type, and shows what comes of it."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -73,16 +74,28 @@ def until(printed: IO[str], end: str) -> str:
     return "".join(lines)
 
 
+def _sftp_port(line: str) -> int:
+    listed = re.search(r" sftp://127\.0\.0\.1:(\d+) ", line)
+    assert listed, line
+    return int(listed[1])
+
+
 def test_at_the_port_that_was_asked_for_it_shows_calls_states_events_and_the_log() -> None:
     first_port = three_free_ports()
     with up(first_port) as printed:
         guide = until(printed, "SERVER AND CALLS")
+        # But for a folder, which may be long.
+        assert [line for line in guide.splitlines() if len(line) > 80 and "KEY=" not in line] == []
         assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{first_port}\n" in guide
         assert f"export AWS_ENDPOINT_URL_TRANSFER=http://127.0.0.1:{first_port + 1}\n" in guide
 
         server_id = client("transfer", first_port + 1).create_server()["ServerId"]
         until(printed, "│ CreateServer")
         assert server_id in until(printed, "● ONLINE")
+        endpoint = until(printed, "sftp://").splitlines()[-1]
+        assert server_id in endpoint
+        with socket.create_connection(("127.0.0.1", _sftp_port(endpoint)), 10) as client_of_it:
+            assert client_of_it.recv(7) == b"SSH-2.0"
 
         stack = Stack(client("cloudformation", first_port), "demo")
         stack.change(TEMPLATE, {"ServerId": server_id, "DesiredState": "ONLINE"})
