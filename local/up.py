@@ -3,12 +3,6 @@
 Shows what happens there until Ctrl-C.
 """
 
-import signal
-
-if __name__ == "__main__":
-    # Until there is something to close, Ctrl-C has nothing to say: not even while this imports.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 import argparse
 import re
 import shlex
@@ -66,7 +60,7 @@ What happens from now on:
 
 def main() -> None:
     """Stay until Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m local.up", description=__doc__)
+    parser = argparse.ArgumentParser(prog=".venv/bin/python -m local.up", description=__doc__)
     parser.add_argument(
         "--port",
         type=_port,

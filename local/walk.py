@@ -3,12 +3,6 @@
 Exits 1 with a sentence if anything differs from what is promised.
 """
 
-import signal
-
-if __name__ == "__main__":
-    # Until there is something to close, Ctrl-C has nothing to say: not even while this imports.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 import argparse
 import io
 import time
@@ -29,7 +23,7 @@ _PROMISE = "One stack, template.yaml, is all that an account needs in a region, 
 
 def main() -> None:
     """Walk, and with --picture write it down."""
-    parser = argparse.ArgumentParser(prog="python -m local.walk", description=__doc__)
+    parser = argparse.ArgumentParser(prog=".venv/bin/python -m local.walk", description=__doc__)
     parser.add_argument("--picture", type=Path, help="write some of it as an SVG to this file")
     picture = parser.parse_args().picture
     with ending_well():

@@ -1,14 +1,9 @@
 """The emulator as a process: arguments in, its URL out, until it is told to end."""
 
-import signal
-
-if __name__ == "__main__":
-    # Until there is something to close, Ctrl-C has nothing to say: not even while this imports.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 import argparse
 import json
 import os
+import signal
 import sys
 import textwrap
 from collections.abc import Iterable
@@ -30,7 +25,7 @@ _TEXTS = {each.name for each in fields(Settings) if each.type is str}
 def main() -> None:
     """Serve until SIGINT or SIGTERM, or with --with-parent until standard input ends."""
     parser = argparse.ArgumentParser(
-        prog="python -m local.emulator",
+        prog=".venv/bin/python -m local.emulator",
         description="The AWS Transfer Family API's server lifecycle, on 127.0.0.1.\n"
         "Its URL is the first line of its output. Each server with SFTP is a line more:\n"
         "its id, and where SFTP clients find it. It leaves nothing on disk but the files\n"

@@ -160,6 +160,22 @@ def test_ctrl_c_is_answered_with_silence_while_it_is_set_up(after_s: float, tmp_
     assert not (checkout / ".venv.lock").exists()
 
 
+@pytest.mark.parametrize("command", ["local.walk", "local.up", "local.emulator"])
+def test_ctrl_c_while_a_command_imports_is_answered_with_silence(
+    command: str, tmp_path: Path
+) -> None:
+    # Python tells of each import that is done.
+    with started([sys.executable, "-v", "-m", command], tmp_path) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("import 'local' #"):
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert process.returncode == -signal.SIGINT
+
+
 @pytest.mark.parametrize("command", ["local.walk", "local.up"])
 def test_before_there_is_something_to_close_it_opens_nothing(command: str) -> None:
     audited = (
