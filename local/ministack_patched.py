@@ -1,7 +1,8 @@
 """Starts the CloudFormation engine, ministack, with what it lacks of AWS and these stacks need.
 
-It gets to know transfer_resource_types, deletes a resource whose creation failed, runs the
-transforms of nested stacks, unpacks a package once, and keeps an environment whose function raised.
+It gets to know transfer_resource_types, deletes a resource whose creation failed, updates only a
+stack that is complete, runs the transforms of nested stacks, unpacks a package once, and keeps an
+environment whose function raised.
 Its private parts are reached for here and nowhere else; they are those of one version.
 """
 
@@ -27,6 +28,7 @@ from ministack.services.cloudformation import (
     custom_resource,
     engine,
     handlers,
+    helpers,
     provisioners,
     stacks,
 )
@@ -36,6 +38,15 @@ from local.transfer_resource_types import ServerType, UserType
 VERSION = "1.5.33"
 # Where a stack's record keeps what its failed creations left, until it is deleted.
 _LEFT = "_failed_creations"
+# In these a stack can be updated. Of a deleted one the engine says that it does not exist.
+_CAN_BE_UPDATED = {
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+    "DELETE_COMPLETE",
+}
 # Lambda's own runtime gives the root logger a handler, so that what is logged reaches the log.
 _LOG_HANDLER = "import logging; logging.basicConfig(format='%(message)s')\n"
 # What an environment says of a function that raised; who says so of itself is killed.
@@ -54,6 +65,7 @@ def main() -> None:
     _register(UserType(partial(_transfer, transfer_url)))
     _accept_hooks()
     _delete_what_failed()
+    _update_what_is_complete()
     _transform_nested_templates()
     _unpack_once()
     _outlive_what_is_raised()
@@ -146,6 +158,30 @@ def _delete_what_failed() -> None:
     stacks._provision_keeping_seed = created
     _replace("_roll_back_operation", rolled_back)
     _replace("_delete_stack_async", deleted)
+
+
+def _update_what_is_complete() -> None:
+    """Have a stack in any other state refuse updates; one rolled back is not made anew, either."""
+    actions = handlers._ACTION_HANDLERS
+
+    def checked(act: Callable[..., Any], kind: str, params: dict[str, Any]) -> Any:
+        stack = handlers._resolve_stack(helpers._p(params, "StackName")) or {}
+        status = stack.get("StackStatus", "DELETE_COMPLETE")
+        kind = helpers._p(params, "ChangeSetType", kind)
+        if kind == "UPDATE" and status not in _CAN_BE_UPDATED:
+            told = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
+            return helpers._error("ValidationError", told)
+        if kind == "CREATE" and status == "ROLLBACK_COMPLETE":
+            told = f"Stack [{stack['StackName']}] already exists"
+            return helpers._error("AlreadyExistsException", told)
+        return act(params)
+
+    for name, kind in (
+        ("CreateStack", "CREATE"),
+        ("UpdateStack", "UPDATE"),
+        ("CreateChangeSet", "UPDATE"),
+    ):
+        actions[name] = partial(checked, actions[name], kind)
 
 
 def _transform_nested_templates() -> None:

@@ -1,8 +1,10 @@
-"""The local CloudFormation has Transfer's own resources, and deletes what failed, as AWS does."""
+"""The local CloudFormation has Transfer's own resources, and treats what failed as AWS does."""
 
+import re
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.cloudformation_stack import Stack
 from local.engine import Engine
@@ -41,6 +43,15 @@ Resources:
 Outputs:
   ServerId: {Value: !GetAtt Server.ServerId}
 """
+# A signal that nobody sends.
+FAILING = """
+Resources:
+  Handle:
+    Type: AWS::CloudFormation::WaitConditionHandle
+  Wait:
+    Type: AWS::CloudFormation::WaitCondition
+    Properties: {Handle: !Ref Handle, Timeout: "2"}
+"""
 USER = """
 Parameters:
   Keys: {Type: CommaDelimitedList}
@@ -71,6 +82,16 @@ def described(engine: Engine, stack: Stack) -> dict[str, Any]:
     server_id = stack.outputs()["ServerId"]
     answer = engine.client("transfer").describe_server(ServerId=server_id)
     return dict(answer["Server"])
+
+
+def assert_not_updated(stack: Stack, status: str) -> None:
+    """An update of it is refused, be it by a change set or without."""
+    told = re.escape(f"Stack:{stack.stack_id} is in {status} state and can not be updated.")
+    update = {"StackName": stack.name, "TemplateBody": SERVER}
+    with pytest.raises(ClientError, match=rf"\(ValidationError\).*: {told}$"):
+        stack.client.update_stack(**update)
+    with pytest.raises(ClientError, match=rf"\(ValidationError\).*: {told}$"):
+        stack.client.create_change_set(**update, ChangeSetName="update")
 
 
 @pytest.fixture
@@ -117,8 +138,31 @@ def test_a_failed_update_is_sent_back_and_a_start_that_failed_fails_that_too(
     reasons = [event.get("ResourceStatusReason", "") for event in stack.events()]
     assert any("START_FAILED" in reason for reason in reasons)
     assert {"Key": "colour", "Value": "none"} in described(engine, stack)["Tags"]
+    assert_not_updated(stack, "UPDATE_ROLLBACK_FAILED")
     stack.delete()
     assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_a_stack_that_never_was_complete_is_deleted_before_it_can_be_deployed(
+    engine: Engine,
+) -> None:
+    stack = Stack(engine.client("cloudformation"), "never")
+    change_set = stack.propose(FAILING)
+    assert_not_updated(stack, "REVIEW_IN_PROGRESS")
+    stack.execute(change_set)
+    assert_not_updated(stack, "CREATE_IN_PROGRESS")
+    assert stack.settled() == "ROLLBACK_COMPLETE"
+    assert_not_updated(stack, "ROLLBACK_COMPLETE")
+    again = Stack(stack.client, stack.name)
+    with pytest.raises(ClientError, match=r"Stack \[never\] already exists"):
+        stack.client.create_stack(StackName=stack.name, TemplateBody=SERVER)
+    with pytest.raises(ClientError, match=r"Stack \[never\] already exists"):
+        again.change(SERVER)
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
+    assert deploy(again) == "CREATE_COMPLETE"
+    again.delete()
+    assert again.settled() == "DELETE_COMPLETE"
 
 
 def test_other_elastic_ips_stop_the_server_and_start_it_again(engine: Engine) -> None:
