@@ -1,8 +1,8 @@
 """Starts the CloudFormation engine, ministack, with what it lacks of AWS and these stacks need.
 
 It gets to know transfer_resource_types, deletes a resource whose creation failed, updates only a
-stack that is complete, runs the transforms of nested stacks, unpacks a package once, and keeps an
-environment whose function raised.
+stack that is complete, refuses circles, runs the transforms of nested stacks, unpacks a package
+once, and keeps an environment whose function raised.
 Its private parts are reached for here and nowhere else; they are those of one version.
 """
 
@@ -25,6 +25,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_region
 from ministack.services import cloudformation
 from ministack.services.cloudformation import (
+    changesets,
     custom_resource,
     engine,
     handlers,
@@ -66,6 +67,7 @@ def main() -> None:
     _accept_hooks()
     _delete_what_failed()
     _update_what_is_complete()
+    _refuse_circles()
     _transform_nested_templates()
     _unpack_once()
     _outlive_what_is_raised()
@@ -182,6 +184,20 @@ def _update_what_is_complete() -> None:
         ("CreateChangeSet", "UPDATE"),
     ):
         actions[name] = partial(checked, actions[name], kind)
+
+
+def _refuse_circles() -> None:
+    """Refuse resources that depend on each other before their stack is UPDATE_FAILED for ever."""
+    validate = engine.validate_template_support
+
+    def validated(template: dict[str, Any], conditions: dict[str, Any], params: Any = None) -> None:
+        validate(template, conditions, params=params)
+        # ValidateTemplate has none, and its template may not be transformed.
+        if params is not None:
+            engine._topological_sort(template.get("Resources", {}), conditions)
+
+    for module in (handlers, changesets):
+        module.validate_template_support = validated
 
 
 def _transform_nested_templates() -> None:

@@ -52,6 +52,11 @@ Resources:
     Type: AWS::CloudFormation::WaitCondition
     Properties: {Handle: !Ref Handle, Timeout: "2"}
 """
+HANDLES = """
+Resources:
+  First: {Type: AWS::CloudFormation::WaitConditionHandle}
+  Second: {Type: AWS::CloudFormation::WaitConditionHandle, DependsOn: First}
+"""
 USER = """
 Parameters:
   Keys: {Type: CommaDelimitedList}
@@ -163,6 +168,23 @@ def test_a_stack_that_never_was_complete_is_deleted_before_it_can_be_deployed(
     assert deploy(again) == "CREATE_COMPLETE"
     again.delete()
     assert again.settled() == "DELETE_COMPLETE"
+
+
+def test_resources_that_depend_on_each_other_are_refused_and_the_stack_can_still_be_updated(
+    engine: Engine,
+) -> None:
+    stack = Stack(engine.client("cloudformation"), "circle")
+    stack.change(HANDLES)
+    assert stack.settled() == "CREATE_COMPLETE"
+    circle = HANDLES.replace("Handle}", "Handle, DependsOn: Second}")
+    with pytest.raises(ClientError, match="Circular dependency"):
+        stack.client.update_stack(StackName=stack.name, TemplateBody=circle)
+    with pytest.raises(ClientError, match="Circular dependency"):
+        stack.change(circle)
+    stack.change(HANDLES.replace("Second", "Third"))
+    assert stack.settled() == "UPDATE_COMPLETE"
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
 
 
 def test_other_elastic_ips_stop_the_server_and_start_it_again(engine: Engine) -> None:
