@@ -30,6 +30,7 @@ Outputs:
 """
 IN_A_VPC = """
 Parameters:
+  Subnet: {Type: String, Default: subnet-00000000}
   Address: {Type: String}
 Resources:
   Server:
@@ -38,11 +39,14 @@ Resources:
       EndpointType: VPC
       EndpointDetails:
         VpcId: vpc-00000000
-        SubnetIds: [subnet-00000000]
+        SubnetIds: [!Ref Subnet]
         AddressAllocationIds: [!Ref Address]
 Outputs:
   ServerId: {Value: !GetAtt Server.ServerId}
 """
+WITHOUT_ADDRESS = IN_A_VPC.replace("AddressAllocationIds: [!Ref Address]", "").replace(
+    "  Address: {Type: String}\n", ""
+)
 # A signal that nobody sends.
 FAILING = """
 Resources:
@@ -187,18 +191,58 @@ def test_resources_that_depend_on_each_other_are_refused_and_the_stack_can_still
     assert stack.settled() == "DELETE_COMPLETE"
 
 
+def changed(
+    engine: Engine, stack: Stack, template: str = IN_A_VPC, **parameters: str
+) -> tuple[str, list[str], dict[str, Any]]:
+    """Return the status, the commands that it took, and the endpoint of the server: ONLINE."""
+    before = engine.control("GET", "calls")[-1]["number"]
+    stack.change(template, parameters)
+    status = stack.settled()
+    calls = [c["operation"] for c in engine.control("GET", f"calls?after={before}")]
+    commands = [c for c in calls if c in {"StartServer", "StopServer", "UpdateServer"}]
+    server = described(engine, stack)
+    assert server["State"] == "ONLINE"
+    return status, commands, server["EndpointDetails"]
+
+
 def test_other_elastic_ips_stop_the_server_and_start_it_again(engine: Engine) -> None:
     stack = Stack(engine.client("cloudformation"), "vpc")
-    for eip in ("a", "b"):
-        before = engine.control("GET", "calls")[-1]["number"]
-        stack.change(IN_A_VPC, {"Address": f"eipalloc-0000000{eip}"})
-        assert stack.settled() in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-        calls = [c["operation"] for c in engine.control("GET", f"calls?after={before}")]
-        commands = [c for c in calls if c in {"StartServer", "StopServer", "UpdateServer"}]
-        assert commands[-3:] == ["StopServer", "UpdateServer", "StartServer"]
-        server = described(engine, stack)
-        assert server["EndpointDetails"]["AddressAllocationIds"] == [f"eipalloc-0000000{eip}"]
-        assert server["State"] == "ONLINE"
+    first, second, third = (f"eipalloc-0000000{letter}" for letter in "abc")
+    status, commands, endpoint = changed(engine, stack, Address=first)
+    assert (status, endpoint["AddressAllocationIds"]) == ("CREATE_COMPLETE", [first])
+    assert commands == ["StopServer", "UpdateServer", "StartServer"]
+
+    status, commands, endpoint = changed(engine, stack, Address=second)
+    assert (status, endpoint["AddressAllocationIds"]) == ("UPDATE_COMPLETE", [second])
+    assert commands == ["UpdateServer", "StopServer", "UpdateServer", "StartServer"]
+
+    # With them other subnets, which wait until there are none.
+    status, commands, endpoint = changed(engine, stack, Address=third, Subnet="subnet-00000001")
+    assert (status, endpoint["AddressAllocationIds"]) == ("UPDATE_COMPLETE", [third])
+    assert endpoint["SubnetIds"] == ["subnet-00000001"]
+    assert commands == ["UpdateServer", "StopServer", *["UpdateServer"] * 3, "StartServer"]
+    stack.delete()
+    assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_other_subnets_alone_stop_nothing_and_are_refused_under_elastic_ips(
+    engine: Engine,
+) -> None:
+    stack = Stack(engine.client("cloudformation"), "subnets")
+    changed(engine, stack, WITHOUT_ADDRESS)
+    other = {"Subnet": "subnet-00000001"}
+    status, commands, endpoint = changed(engine, stack, WITHOUT_ADDRESS, **other)
+    assert (status, commands) == ("UPDATE_COMPLETE", ["UpdateServer"])
+    assert endpoint["SubnetIds"] == ["subnet-00000001"]
+
+    address = {"Address": "eipalloc-0000000d"}
+    assert changed(engine, stack, **other, **address)[0] == "UPDATE_COMPLETE"
+    status, commands, endpoint = changed(engine, stack, **address)
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "StopServer" not in commands
+    assert endpoint["SubnetIds"] == ["subnet-00000001"]
+    reasons = [event.get("ResourceStatusReason", "") for event in stack.events()]
+    assert any("while there are AddressAllocationIds" in reason for reason in reasons)
     stack.delete()
     assert stack.settled() == "DELETE_COMPLETE"
 
