@@ -22,7 +22,7 @@ GET   /_emulator/servers               each server's true state
 GET   /_emulator/servers/ID            its true state, the states before, its settings
 PATCH /_emulator/servers/ID/settings   settings for it alone; null is as for all
 POST  /_emulator/servers/ID/state      {"state": "STOP_FAILED"}: be in it at once
-GET   /_emulator/endpoints             each server's SFTP endpoint: its URL, folder, sessions
+GET   /_emulator/endpoints             each server's SFTP endpoint: URL, folder, sessions, problem
 GET   /_emulator/endpoints/ID/port     its port alone, for a shell's $(curl ...)
 GET   /_emulator/calls?after=N         the API calls made, from number N + 1 (N: 0)
 """
@@ -86,7 +86,7 @@ def _endpoints(service: Service) -> dict[str, Any]:
 
 def _port(service: Service, server_id: str) -> int:
     listed = _endpoints(service)
-    if server_id not in listed:
+    if "url" not in listed.get(server_id, {}):
         raise LookupError(f"no SFTP endpoint of a server {server_id!r}")
     return int(listed[server_id]["url"].rpartition(":")[2])
 

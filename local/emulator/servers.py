@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable
 
 from local.emulator import lifecycle
+from local.emulator.keys import fingerprint
 from local.emulator.lifecycle import State, Timeline, Transition
 from local.emulator.model import error, partition
 from local.emulator.pages import page
@@ -41,7 +42,7 @@ def create_server(call: Call) -> Answer:
     request |= {
         "Arn": f"{arn}:server/{server_id}",
         "ServerId": server_id,
-        "HostKeyFingerprint": _fingerprint(request.get("HostKey", server_id)),
+        "HostKeyFingerprint": _fingerprint(request, server_id),
         "ProtocolDetails": _PROTOCOL_DETAILS | request.get("ProtocolDetails", {}),
     }
     timeline = Timeline(State.STARTING)
@@ -109,7 +110,7 @@ def update_server(call: Call) -> Answer:
             after[f"{kind}Details"] = given.get(f"{kind}Details", {})
     _refuse(broken_by_update(before, after, server.timeline.at(call.now)))
     if "HostKey" in given:
-        after["HostKeyFingerprint"] = _fingerprint(given["HostKey"])
+        after["HostKeyFingerprint"] = _fingerprint(given, server.server_id)
     server.properties = after
     return {"ServerId": server.server_id}
 
@@ -127,9 +128,13 @@ def _refuse_until_ready(call: Call, server: Server) -> None:
         raise error("ConflictException", "VPC Endpoint state is not yet available")
 
 
-def _fingerprint(key: str) -> str:
-    digest = hashlib.sha256(key.encode()).digest()
-    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+def _fingerprint(request: Answer, server_id: str) -> str:
+    found = fingerprint(request["HostKey"]) if "HostKey" in request else None
+    if found is None:
+        # No key is at hand, so let it be another one for each server and HostKey.
+        digest = hashlib.sha256(request.get("HostKey", server_id).encode()).digest()
+        found = f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+    return found
 
 
 def _seen(call: Call, server: Server) -> Answer:

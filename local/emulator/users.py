@@ -3,18 +3,11 @@
 import secrets
 from typing import Any
 
+from local.emulator.keys import KINDS
 from local.emulator.model import error, limit
 from local.emulator.pages import page
 from local.emulator.tags import read_tags, tag_list
 from local.emulator.world import Answer, Call, User, unknown
-
-_KEY_KINDS = {
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "ssh-ed25519",
-    "ssh-rsa",
-}
 
 
 def create_user(call: Call) -> Answer:
@@ -103,7 +96,7 @@ def delete_ssh_public_key(call: Call) -> Answer:
 
 
 def _key(call: Call, body: str) -> dict[str, Any]:
-    if body.split(maxsplit=1)[0] not in _KEY_KINDS:
+    if body.split(maxsplit=1)[0] not in KINDS:
         raise error("InvalidRequestException", "Unsupported or invalid SSH public key format")
     return {
         "DateImported": call.epoch_s,

@@ -16,6 +16,7 @@ from botocore.loaders import Loader
 from local.emulator import Emulator
 from local.emulator.operations import OPERATIONS as IMPLEMENTED
 from tests.emulator.raw import Wire
+from tests.emulator.sftp_lab import new_key
 from tests.fakes.account import NO_SERVER, REGION
 
 MODEL = Loader().load_service_model("transfer", "service-2")
@@ -47,6 +48,7 @@ EXAMPLES = {
     "Function": "arn:aws:lambda:eu-west-1:000000000000:function:login",
     "HomeDirectory": "/bucket/home",
     "HomeDirectoryType": "LOGICAL",
+    "HostKey": new_key().export_private_key().decode(),
     "IdentityProviderType": "AWS_LAMBDA",
     "MapEntry": "/",
     "MapTarget": "/bucket",

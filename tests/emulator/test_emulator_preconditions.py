@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulator import Emulator, State
+from tests.emulator.sftp_lab import new_key
 from tests.fakes.clock import Clock
 
 LAMBDA: dict[str, Any] = {
@@ -283,8 +284,9 @@ def test_another_host_key_has_another_fingerprint(transfer: Any, server_id: str)
         return str(described["HostKeyFingerprint"])
 
     before = fingerprint()
-    update(transfer, server_id, HostKey="another")
-    assert fingerprint() != before
+    another = new_key()
+    update(transfer, server_id, HostKey=another.export_private_key().decode())
+    assert fingerprint() == another.get_fingerprint() != before
 
 
 @pytest.mark.parametrize(

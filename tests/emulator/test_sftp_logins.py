@@ -158,18 +158,52 @@ def test_a_given_host_key_is_the_one_that_is_shown(account: Account, kind: str) 
     run(log_in(account))
 
 
-def test_a_host_key_that_is_none_is_told_without_it_and_mended_by_another(
-    account: Account,
+def private(kind: str, style: str = "openssh", passphrase: str | None = None) -> str:
+    key = asyncssh.generate_private_key(kind)
+    return key.export_private_key(style, passphrase).decode()
+
+
+def damaged() -> str:
+    """Give a key of the right form, whose numbers are no key."""
+    lines = private("ssh-rsa", "pkcs1-pem").splitlines()
+    lines[5] = lines[5][::-1]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "host_key",
+    [
+        "",
+        "secret",
+        "\u00fc",
+        public(new_key()),
+        private("ssh-ed25519")[:-100],
+        damaged(),
+        private("ssh-ed25519", "pkcs8-pem", "passphrase"),
+        private("ssh-dss"),
+        private("ssh-ed448"),
+    ],
+    ids=["none", "text", "accent", "public", "cut off", "damaged", "encrypted", "dsa", "ed448"],
+)
+def test_a_host_key_that_no_server_can_have_is_refused_and_changes_nothing(
+    account: Account, host_key: str
 ) -> None:
-    account.create(HostKey="secret")
-    assert account.refuses()
-    assert "HostKey is no private key" in account.endpoint["problem"]
-    assert "secret" not in account.endpoint["problem"]
-    key = new_key()
-    account.transfer.update_server(
-        ServerId=account.server_id, HostKey=key.export_private_key().decode()
-    )
-    assert account.endpoint["problem"] is None
+    def everything() -> Any:
+        described = account.transfer.describe_server(ServerId=account.server_id)["Server"]
+        return account.transfer.list_servers()["Servers"], described, account.endpoints.listed()
+
+    before = everything()
+    refused = pytest.raises(account.transfer.exceptions.InvalidRequestException)
+    with refused as created:
+        account.transfer.create_server(HostKey=host_key)
+    with refused as updated:
+        account.transfer.update_server(
+            ServerId=account.server_id, HostKey=host_key, PreAuthenticationLoginBanner="Welcome"
+        )
+    for raised in (created, updated):
+        told = "The HostKey is no private key of RSA, ECDSA or ED25519, or has a passphrase"
+        assert raised.value.response["Message"] == told
+    assert everything() == before
     run(log_in(account))
 
 

@@ -1,12 +1,18 @@
 """An endpoint is open when its server is ONLINE, and never else; what it has outlasts that."""
 
 import asyncio
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
 
-from local.emulator import State
+from local.emulator import Emulator, SftpEndpoints, State
+from tests.emulator.raw import Wire
 from tests.emulator.sftp_lab import CUT, Account, run, until
 
 
@@ -137,3 +143,58 @@ def test_endpoints_are_listed_over_http(account: Account) -> None:
     endpoint = listed[account.server_id]
     assert endpoint["url"] == f"sftp://127.0.0.1:{account.port}"
     assert (endpoint["sessions"], endpoint["problem"]) == (0, None)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Let this process open nothing."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("comes", ["at once", "later"])
+def test_an_endpoint_that_cannot_open_says_why_where_it_is_listed_and_is_tried_again(
+    account: Account, comes: str
+) -> None:
+    account.stop()
+    account.set(start_s=0.1 if comes == "later" else 0)
+
+    async def start_in_vain() -> None:
+        with no_more_files():
+            account.start()
+            account.clock.sleep(0.1)
+            await until(lambda: account.endpoint["problem"] is not None)
+
+    run(start_in_vain())
+    assert account.emulator.states()[account.server_id] is State.ONLINE
+    assert account.endpoint["problem"] == "It cannot listen: Too many open files"
+    assert not account.endpoint["open"]
+    account.emulator.put(account.server_id, State.ONLINE)
+    assert account.endpoint["problem"] is None
+    account.put("file", b"content")
+
+
+def test_an_endpoint_that_cannot_be_made_says_why_where_it_is_listed_and_is_tried_again(
+    emulator: Emulator, transfer: Any, wire: Wire, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "files"
+    in_the_way.touch()
+    told: list[str] = []
+    with SftpEndpoints(emulator, files=in_the_way / "here", tell=told.append):
+        server_id = transfer.create_server()["ServerId"]
+        (problem,) = [each["problem"] for each in wire.control("GET", "endpoints").json.values()]
+        assert "Not a directory" in problem
+        assert told == [f"{server_id} has no SFTP endpoint: {problem}"]
+        assert wire.control("GET", f"endpoints/{server_id}/port").status == 404
+        in_the_way.unlink()
+        emulator.put(server_id, State.ONLINE)
+        endpoint = wire.control("GET", "endpoints").json[server_id]
+        assert (endpoint["open"], endpoint["problem"]) == (True, None)
+        transfer.delete_server(ServerId=server_id)
+        assert wire.control("GET", "endpoints").json == {}

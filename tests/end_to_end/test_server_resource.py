@@ -28,6 +28,12 @@ Outputs:
   ServerId: {Value: !GetAtt Server.ServerId}
   State: {Value: !GetAtt Server.State}
 """
+WITHOUT_A_KEY = """
+Resources:
+  Server:
+    Type: AWS::Transfer::Server
+    Properties: {HostKey: no key}
+"""
 IN_A_VPC = """
 Parameters:
   Subnet: {Type: String, Default: subnet-00000000}
@@ -134,6 +140,16 @@ def test_a_server_has_its_attributes_and_an_update_of_a_tag_starts_it(
     engine.client("transfer").delete_server(ServerId=described(engine, stack)["ServerId"])
     stack.delete()
     assert stack.settled() == "DELETE_COMPLETE"
+
+
+def test_a_server_whose_host_key_is_none_is_not_made(engine: Engine) -> None:
+    before = engine.control("GET", "servers")
+    stack = Stack(engine.client("cloudformation"), "key")
+    stack.change(WITHOUT_A_KEY, {})
+    assert stack.settled() == "ROLLBACK_COMPLETE"
+    reasons = [event.get("ResourceStatusReason", "") for event in stack.events()]
+    assert any("The HostKey is no private key" in reason for reason in reasons)
+    assert engine.control("GET", "servers") == before
 
 
 def test_a_failed_update_is_sent_back_and_a_start_that_failed_fails_that_too(

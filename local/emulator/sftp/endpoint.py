@@ -31,7 +31,7 @@ _NOTHING = {"HomeDirectoryType": "LOGICAL", "HomeDirectoryMappings": []}
 class Endpoint:
     """A server's port, key, folder and sessions; `look` gives the server as it is, or None.
 
-    `problem` says what keeps it from opening; a change to the server may mend it.
+    `problem` says what keeps it from opening; the next change to the server has it tried again.
     """
 
     def __init__(self, look: Callable[[], Served | None], port: Port, folder: Path) -> None:
@@ -82,6 +82,7 @@ class Endpoint:
         """Be as the server is now, and again when its state changes."""
         async with self._following:
             self._next_change.clear()
+            self.problem = None
             served = self._look()
             if served is None or not served.has_sftp:
                 self._shut()
@@ -111,28 +112,27 @@ class Endpoint:
         self._follow_up = asyncio.get_running_loop().create_task(self.follow())
 
     def _take_key(self, given: str | None) -> None:
-        if given == self._given_key:
+        if given is None or given == self._given_key:
             return
         self._given_key = given
         self._shut()
-        try:
-            self.key = asyncssh.import_private_key(given or "")
-            self.problem = None
-        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
-            self.problem = "The HostKey is no private key, or has a passphrase: give another one"
+        self.key = asyncssh.import_private_key(given)
 
     async def _open(self) -> None:
-        if self.accepts or self.problem:
+        if self.accepts:
             return
-        listening = self.port.listening_socket()
         self.accepts = True
-        self._listener = await asyncssh.listen(
-            sock=listening,
-            server_factory=lambda: Login(self),
-            server_host_keys=[self.key],
-            agent_forwarding=False,
-            gss_host=None,
-        )
+        try:
+            self._listener = await asyncssh.listen(
+                sock=self.port.listening_socket(),
+                server_factory=lambda: Login(self),
+                server_host_keys=[self.key],
+                agent_forwarding=False,
+                gss_host=None,
+            )
+        except OSError as cause:
+            self.accepts = False
+            self.problem = f"It cannot listen: {cause.strerror}"
 
     def _shut(self) -> None:
         """Accept nobody; who is not logged in yet will not be."""

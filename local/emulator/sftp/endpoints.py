@@ -36,6 +36,7 @@ class SftpEndpoints:
         self._tell = tell
         self._lock = Lock()
         self._running: Running | None = None
+        self._problems: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Follow the servers that come."""
@@ -58,14 +59,20 @@ class SftpEndpoints:
                 return
             try:
                 self._follow(server_id)
+                self._problems.pop(server_id, None)
             except OSError as cause:
                 # No port, folder or file descriptor is to be had; the API goes on without.
+                self._problems[server_id] = str(cause)
                 self._tell(f"{server_id} has no SFTP endpoint: {cause}")
 
     def listed(self) -> dict[str, Any]:
-        """Describe each server's endpoint."""
+        """Describe each server's endpoint; of one that could not be made, say why."""
         running = self._running
-        return running.listed() if running else {}
+        missing = {
+            server_id: {"open": False, "sessions": 0, "problem": problem}
+            for server_id, problem in self._problems.copy().items()
+        }
+        return missing | (running.listed() if running else {})
 
     def _follow(self, server_id: str) -> None:
         if self._running is None and self._has_sftp(server_id):

@@ -41,6 +41,8 @@ class Running:
             endpoint = self._endpoints.get(server_id) or self._new(server_id)
             self._thread.run(endpoint.follow())
             self._service.identify(server_id, endpoint.key.get_fingerprint())
+            if endpoint.problem:
+                self._tell(f"{server_id} is closed to SFTP: {endpoint.problem}")
 
     def listed(self) -> dict[str, Any]:
         """Describe each endpoint; any thread may ask."""
@@ -66,7 +68,7 @@ class Running:
 
     def _new(self, server_id: str) -> Endpoint:
         folder = self._files / server_id
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # there may have been no port for it before
         port = Port(self._first_port)
         endpoint = Endpoint(partial(self._service.served, server_id), port, folder)
         self._endpoints[server_id] = endpoint
