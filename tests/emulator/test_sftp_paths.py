@@ -29,7 +29,7 @@ NOT_THEIRS = (asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure, asyncssh.SFTP
 Session = asyncssh.SFTPClient
 
 # Each way that a path can be used in; what is asked for may be read, or come to be.
-USES: dict[str, Callable[[Session, str], Any]] = {
+USES: dict[str, Callable[[Session, Any], Any]] = {
     "read": lambda session, path: session.open(path, "rb"),
     "write": lambda session, path: session.open(path, "wb"),
     "append": lambda session, path: session.open(path, "ab"),
@@ -175,15 +175,56 @@ def test_files_and_folders_are_made_moved_and_removed(account: Account) -> None:
     run(work())
 
 
-@pytest.mark.parametrize("path", ["nul\0byte", "x" * 300, "a/" * 3000])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nul\0byte",
+        f"{HOME}/nul\0byte",
+        "own/\0",
+        "\0/../own",
+        "x" * 300,
+        "y" * 300 + "/x",
+        "a/" * 3000,
+    ],
+)
 def test_a_path_that_no_disk_takes_is_an_error_of_that_call_alone(
-    account: Account, path: str
+    neighbours: Account, path: str
 ) -> None:
+    """Each use says so in words of SFTP, and none finds or makes what is not there."""
+
     async def attempt() -> None:
-        async with account.session() as session:
-            with pytest.raises(asyncssh.SFTPError):
-                await session.open(path, "wb")
-            assert await session.listdir() == [".", ".."]
+        async with neighbours.session() as session:
+            for use in USES.values():
+                with pytest.raises(asyncssh.SFTPError) as raised:
+                    await use(session, path)
+                assert "Uncaught" not in raised.value.reason
+                assert await session.listdir() == [".", "..", "own"]
+            if "\0" in path:
+                assert not await session.exists(path)
+
+    run(attempt())
+
+
+@pytest.mark.parametrize("name", USES)
+@pytest.mark.parametrize("path", [b"\xed\xa0\x80", b"\xff"], ids=["surrogate", "no UTF-8"])
+def test_a_path_that_is_no_text_is_taken_or_not_as_the_disk_does(
+    neighbours: Account, name: str, path: bytes
+) -> None:
+    def on_disk() -> bool:
+        try:
+            (neighbours.folder / os.fsdecode(path)).touch()
+        except OSError:
+            return False
+        return True
+
+    makes = {"write", "append", "mkdir", "rename to", "replace"} if on_disk() else set()
+
+    async def attempt() -> None:
+        async with neighbours.session() as session:
+            with nullcontext() if name in makes else pytest.raises(asyncssh.SFTPError) as raised:
+                await USES[name](session, path)
+            assert raised is None or "Uncaught" not in raised.value.reason
+            assert (path in await session.listdir(b".")) == (name in makes)
 
     run(attempt())
 

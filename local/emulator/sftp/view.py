@@ -54,9 +54,16 @@ class View:
         ]
 
     def shown(self, path: bytes) -> Parts:
-        """Give the names of a path that a client sent; a relative one begins at the home."""
+        """Give the names of a path that a client sent; a relative one begins at the home.
+
+        Raises FileNotFoundError for what no path can be.
+        """
         text = os.fsdecode(path)
-        return parts(text if text.startswith("/") else "/".join((*self.home, text)))
+        if not text.startswith("/"):
+            text = "/".join((*self.home, text))
+        if "\0" in text:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return parts(text)
 
     def target(self, shown: Parts) -> Parts | None:
         """Tell where in the server's folder it is; None for a folder above what is mapped.
