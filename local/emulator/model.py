@@ -31,6 +31,10 @@ _TYPES: dict[str, Any] = {
 }
 
 
+# UTF-8, in which each string comes to AWS, has none of these by itself.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 class ApiError(Exception):
     """An error answer: AWS's code, the HTTP status, and the fields of its shape."""
 
@@ -167,6 +171,8 @@ def _problems(shape: Any, value: Any, path: str) -> Iterator[str]:
 def _broken(rules: dict[str, Any], value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         return
+    if isinstance(value, str) and _SURROGATE.search(value):
+        yield "be Unicode text"
     size, what = (value, "be") if isinstance(value, int | float) else (len(value), "have length")
     if "min" in rules and size < rules["min"]:
         yield f"{what} at least {rules['min']}"

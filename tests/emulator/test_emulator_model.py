@@ -112,11 +112,17 @@ def spoilt(name: str) -> Iterator[tuple[str, Any]]:
             yield ": min", good[: shape["min"] - 1]
         if "max" in shape:
             yield ": max", good + good[-1:] * (shape["max"] + 1 - len(good))
-        if "pattern" in shape:
-            yield ": pattern", "\0" * len(good)
-            yield ": pattern to its end", good[:-2] + "\n\0"
-        if "enum" in shape:
-            yield ": enum", shape["enum"][0].lower() + "?"
+        if kind == "string":
+            yield from spoilt_text(shape, good)
+
+
+def spoilt_text(shape: dict[str, Any], good: str) -> Iterator[tuple[str, str]]:
+    yield ": text", good[:-1] + "\ud800"
+    if "pattern" in shape:
+        yield ": pattern", "\0" * len(good)
+        yield ": pattern to its end", good[:-2] + "\n\0"
+    if "enum" in shape:
+        yield ": enum", shape["enum"][0].lower() + "?"
 
 
 TOLD = {
@@ -124,6 +130,7 @@ TOLD = {
     "boolean": "must be of type",
     "min": "must (be|have length) at least",
     "max": "must (be|have length) at most",
+    "text": "must be Unicode text",
     "pattern": "must match",
     "pattern to its end": "must match",
     "enum": "must be one of",

@@ -229,6 +229,55 @@ def test_a_path_that_is_no_text_is_taken_or_not_as_the_disk_does(
     run(attempt())
 
 
+@pytest.mark.parametrize("kind", ["PATH", "LOGICAL"])
+@pytest.mark.parametrize(
+    "home",
+    ["/b/\0x", f"/b/{'y' * 300}", f"{HOME}/own/below"],
+    ids=["nul", "long name", "below a file"],
+)
+def test_a_home_that_cannot_be_made_is_told_in_each_use_of_it_and_hides_nothing_else(
+    neighbours: Account, home: str, kind: str
+) -> None:
+    mappings = [{"Entry": "/in", "Target": home}, {"Entry": "/ok", "Target": "/b/ok"}]
+    logical = {"HomeDirectory": "/in", "HomeDirectoryMappings": mappings}
+    neighbours.add_user(
+        "bob",
+        HomeDirectoryType=kind,
+        **logical if kind == "LOGICAL" else {"HomeDirectory": home},
+    )
+
+    async def look_around() -> None:
+        async with neighbours.session("bob") as session:
+            for use in USES.values():
+                for path in (".", "file"):
+                    with pytest.raises(asyncssh.SFTPError) as raised:
+                        await use(session, path)
+                    assert "Uncaught" not in raised.value.reason
+            if kind == "LOGICAL":
+                assert await session.listdir("/") == [".", "..", "ok"]
+                await session.mkdir("/ok/made")
+
+    run(look_around())
+    assert neighbours.get("own") == b"hers"
+
+
+def test_a_mapping_is_listed_if_a_path_can_name_it_whatever_the_disk_would_take(
+    account: Account,
+) -> None:
+    long = "y" * 300
+    names = ["n\0ul", long, "ok"]
+    mappings = [{"Entry": f"/{name}", "Target": f"/b/{len(name)}"} for name in names]
+    account.add_user("bob", HomeDirectoryType="LOGICAL", HomeDirectoryMappings=mappings)
+
+    async def look_around() -> None:
+        async with account.session("bob") as session:
+            assert await session.listdir("/") == [".", "..", "ok", long]
+            await session.mkdir(f"/{long}/made")
+
+    run(look_around())
+    assert (account.folder / "b/300/made").is_dir()
+
+
 def test_logical_mappings_are_what_the_user_sees(account: Account) -> None:
     account.add_user(
         "carol",

@@ -92,6 +92,9 @@ class Folder:
                 os.close(holder)
                 holder = inner
             yield holder, where[-1] if where else "."
+        except ValueError:
+            # With a NUL in it, it is no name of a file; so Python does not ask the disk.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
         finally:
             os.close(holder)
 

@@ -6,6 +6,7 @@ Must not know who may log in, nor when.
 import os
 import stat
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import IO, Any
 
 import asyncssh
@@ -30,7 +31,9 @@ class SftpSession(asyncssh.SFTPServer):
         self._view = view
         self._ignores_attributes = ignores_attributes
         for each in view.folders:
-            folder.make_all(each)
+            # Where one cannot be made, whatever the client wants of it will tell so.
+            with suppress(OSError):
+                folder.make_all(each)
 
     def map_path(self, path: bytes) -> bytes:
         """Refuse: whatever is inherited and takes a path would go past the view."""
@@ -111,11 +114,10 @@ class SftpSession(asyncssh.SFTPServer):
     def _mapped(self, shown: Parts) -> dict[str, Any]:
         found = {}
         for name in sorted(self._view.names(shown)):
-            where = self._view.target((*shown, name))
             try:
-                found[name] = _ABOVE if where is None else self._folder.stat(where)
-            except FileNotFoundError:
-                continue  # a file that is mapped and was not put there yet
+                found[name] = self.stat(os.fsencode("/" + "/".join((*shown, name))))
+            except OSError:
+                continue  # it was not put there yet, or cannot be
         return found
 
     def _movable(self, path: bytes) -> Parts:
