@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from local.emulator.keys import KINDS
+from local.emulator.keys import public_blob
 from local.emulator.model import error, limit
 from local.emulator.pages import page
 from local.emulator.tags import read_tags, tag_list
@@ -72,7 +72,7 @@ def import_ssh_public_key(call: Call) -> Answer:
     name = call.request["UserName"]
     keys = user.properties["SshPublicKeys"]
     key = _key(call, call.request["SshPublicKeyBody"])
-    if _material(key) in map(_material, keys):
+    if _blob(key) in map(_blob, keys):
         raise error("ResourceExistsException", "Key exists", Resource=name, ResourceType="User")
     if len(keys) == limit("SshPublicKeys"):
         raise error("InvalidRequestException", f"A user has at most {len(keys)} keys")
@@ -96,8 +96,7 @@ def delete_ssh_public_key(call: Call) -> Answer:
 
 
 def _key(call: Call, body: str) -> dict[str, Any]:
-    if body.split(maxsplit=1)[0] not in KINDS:
-        raise error("InvalidRequestException", "Unsupported or invalid SSH public key format")
+    public_blob(body)  # or it is refused
     return {
         "DateImported": call.epoch_s,
         "SshPublicKeyBody": body,
@@ -105,10 +104,8 @@ def _key(call: Call, body: str) -> dict[str, Any]:
     }
 
 
-def _material(key: dict[str, Any]) -> list[str]:
-    # What follows the type and the key itself is a comment.
-    body: str = key["SshPublicKeyBody"]
-    return body.split()[:2]
+def _blob(key: dict[str, Any]) -> bytes:
+    return public_blob(key["SshPublicKeyBody"])
 
 
 def _check_home(user: dict[str, Any]) -> None:

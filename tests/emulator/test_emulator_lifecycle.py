@@ -10,6 +10,7 @@ from local.emulator import Emulator, State
 from tests.emulator.raw import Wire
 from tests.fakes.account import NO_SERVER
 from tests.fakes.clock import Clock
+from tests.fakes.keys import public_key
 
 # Command, state in which it is given, then what lenient and strict settings make of it:
 # the states that follow, or None where the command is refused.
@@ -227,7 +228,7 @@ def test_stopping_and_starting_touches_nothing_else_of_the_server_or_its_users(
         StructuredLogDestinations=["arn:aws:logs:eu-west-1:000000000000:log-group:sftp:*"],
         Tags=[{"Key": "team", "Value": "files"}],
     )["ServerId"]
-    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA=="
+    key = public_key("A")
     role = "arn:aws:iam::000000000000:role/sftp"
     for name in ("alice", "bob"):
         transfer.create_user(

@@ -18,6 +18,7 @@ from local.emulator.operations import OPERATIONS as IMPLEMENTED
 from tests.emulator.raw import Wire
 from tests.emulator.sftp_lab import new_key
 from tests.fakes.account import NO_SERVER, REGION
+from tests.fakes.keys import public_key
 
 MODEL = Loader().load_service_model("transfer", "service-2")
 SHAPES = MODEL["shapes"]
@@ -59,7 +60,7 @@ EXAMPLES = {
     "SecurityPolicyName": "TransferSecurityPolicy-2024-01",
     "ServerId": NO_SERVER,
     "SshPublicKeyId": "key-0123456789abcdef0",
-    "SshPublicKeyBody": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== someone",
+    "SshPublicKeyBody": f"{public_key('A')} someone",
     "VpcEndpointId": "vpce-0123456789abcdef0",
     "WorkflowId": "w-0123456789abcdef0",
     "UserName": "alice",
@@ -190,7 +191,7 @@ def request_of(transfer: Any, server_id: str) -> Callable[[str], dict[str, Any]]
         if operation == "CreateUser":
             del known["UserName"]
         if operation == "ImportSshPublicKey":
-            known["SshPublicKeyBody"] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB=="
+            known["SshPublicKeyBody"] = public_key("B")
         if operation == "CreateServer":
             # These come later, or with another type of endpoint.
             for name in ("AddressAllocationIds", "VpcEndpointId"):

@@ -16,6 +16,7 @@ from local.emulator import Emulator
 from tests.emulator.raw import Wire
 from tests.fakes.account import NO_SERVER, REGION
 from tests.fakes.clock import Clock
+from tests.fakes.keys import public_key
 
 ROLE = "arn:aws:iam::000000000000:role/sftp"
 
@@ -138,7 +139,7 @@ def test_what_goes_between_two_pages_hides_nothing_else(transfer: Any) -> None:
 
 
 def test_a_server_counts_its_users_and_lists_their_keys(transfer: Any, server_id: str) -> None:
-    key = "ssh-rsa AAAA someone"
+    key = f"{public_key('A')} someone"
     transfer.create_user(ServerId=server_id, UserName="alice", Role=ROLE, SshPublicKeyBody=key)
     transfer.create_user(ServerId=server_id, UserName="bob", Role=ROLE)
     assert transfer.describe_server(ServerId=server_id)["Server"]["UserCount"] == 2

@@ -1,12 +1,14 @@
 """A server's users have keys, which come and go, and a home that can be changed."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
+from tests.fakes.keys import public_key
+
 ROLE = "arn:aws:iam::000000000000:role/sftp"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA=="
-OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB=="
+KEY, OTHER_KEY = public_key("A"), public_key("B")
 CHROOT = [{"Entry": "/", "Target": "/bucket/alice"}]
 
 
@@ -47,10 +49,9 @@ def test_a_user_has_no_more_keys_than_the_model_allows(
     transfer: Any, alice: dict[str, str]
 ) -> None:
     for letter in "BCDE":
-        body = OTHER_KEY.replace("IB==", f"I{letter}==")
-        transfer.import_ssh_public_key(**alice, SshPublicKeyBody=body)
+        transfer.import_ssh_public_key(**alice, SshPublicKeyBody=public_key(letter))
     with pytest.raises(transfer.exceptions.InvalidRequestException, match="at most 5 keys"):
-        transfer.import_ssh_public_key(**alice, SshPublicKeyBody="ssh-rsa AAAA")
+        transfer.import_ssh_public_key(**alice, SshPublicKeyBody=public_key("F"))
 
 
 def test_an_update_changes_what_it_names_and_nothing_else(
@@ -107,11 +108,60 @@ def test_a_server_that_asks_others_who_its_users_are_has_none(transfer: Any) -> 
     assert transfer.list_users(ServerId=server_id)["Users"] == []
 
 
-@pytest.mark.parametrize("kind", ["ssh-dss", "ssh-rsa-cert-v01", "ecdsa-sha2-nistp999"])
-def test_a_key_of_a_kind_that_aws_does_not_take_is_refused(
-    transfer: Any, alice: dict[str, str], kind: str
+def blob(*fields: bytes) -> bytes:
+    return b"".join(len(field).to_bytes(4) + field for field in fields)
+
+
+def line(label: str, blob: bytes) -> str:
+    return f"{label} {b64encode(blob).decode()}"
+
+
+ED25519 = blob(b"ssh-ed25519", b"\x01" * 32)
+RSA = blob(b"ssh-rsa", b"\x01\x00\x01", b"\x00" + b"\xff" * 256)
+P256 = blob(b"ecdsa-sha2-nistp256", b"nistp256", b"\x04" + bytes(64))
+P384 = blob(b"ecdsa-sha2-nistp256", b"nistp384", b"\x04" + bytes(96))
+WHOLE = {"ssh-ed25519": ED25519, "ssh-rsa": RSA, "ecdsa-sha2-nistp256": P256}
+NO_KEYS = [
+    # Of kinds that AWS does not take.
+    *(line(kind, blob(kind.encode(), bytes(32))) for kind in ("ssh-dss", "ssh-rsa-cert-v01")),
+    line("ecdsa-sha2-nistp999", blob(b"ecdsa-sha2-nistp999", b"nistp999", b"\x04" + bytes(64))),
+    # Of other kinds than they say.
+    *(line(label, whole) for label in WHOLE for kind, whole in WHOLE.items() if kind != label),
+    line("ecdsa-sha2-nistp256", P384),
+    line("ecdsa-sha2-nistp384", P384),
+    # Cut off, or with more to them.
+    *(line(kind, whole[:end]) for kind, whole in WHOLE.items() for end in (0, 2, 15, -1)),
+    *(line(kind, whole + more) for kind, whole in WHOLE.items() for more in (b"\0", blob(b""))),
+    # Of numbers that are none.
+    line("ssh-rsa", blob(b"ssh-rsa", b"", b"\x01")),
+    line("ssh-rsa", blob(b"ssh-rsa", b"\x03", b"\xff" * 256)),
+    line("ssh-rsa", blob(b"ssh-rsa", b"\x00\x03", b"\x01")),
+    line("ssh-ed25519", blob(b"ssh-ed25519", bytes(31))),
+    line("ecdsa-sha2-nistp256", blob(b"ecdsa-sha2-nistp256", b"nistp256", bytes(65))),
+    # Of another base64 than there is.
+    line("ecdsa-sha2-nistp256", P256).rstrip("="),
+    line("ssh-rsa", RSA) + "=",
+    KEY + "=",
+    KEY + "A",
+    line("ecdsa-sha2-nistp256", P256).replace("A=", "B="),
+    "ssh-ed25519 ",
+    "ssh-ed25519  somebody's",
+]
+
+
+@pytest.mark.parametrize(("kind", "whole"), WHOLE.items())
+def test_a_whole_key_is_taken_with_any_comment(
+    transfer: Any, alice: dict[str, str], kind: str, whole: bytes
 ) -> None:
-    body = f"{kind} AAAA"
+    body = f" {line(kind, whole)}\tm\u00fcller's own "
+    transfer.import_ssh_public_key(**alice, SshPublicKeyBody=body)
+    assert body in keys(transfer, alice).values()
+
+
+@pytest.mark.parametrize("body", NO_KEYS, ids=range(len(NO_KEYS)))
+def test_a_key_that_is_not_whole_or_not_of_the_kind_that_it_says_is_refused(
+    transfer: Any, alice: dict[str, str], body: str
+) -> None:
     with pytest.raises(transfer.exceptions.InvalidRequestException, match="SSH public key"):
         transfer.import_ssh_public_key(**alice, SshPublicKeyBody=body)
     bob = alice | {"UserName": "bob"}

@@ -51,7 +51,7 @@ resource "aws_transfer_user" "alice" {
 resource "aws_transfer_ssh_key" "alice" {
   server_id = aws_transfer_server.files.id
   user_name = aws_transfer_user.alice.user_name
-  body      = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA=="
+  body      = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 }
 """
 CUSTODIAN = """

@@ -1,6 +1,7 @@
 """A server lets in its users with their keys, and nobody else with anything."""
 
 import asyncio
+import base64
 import logging
 from typing import Any
 
@@ -50,7 +51,8 @@ def test_keys_and_users_count_from_the_next_login_on(account: Account) -> None:
     alice: Any = {"ServerId": account.server_id, "UserName": "alice"}
     transfer, another = account.transfer, new_key()
     assert_refused(account, client_keys=[another])
-    imported = transfer.import_ssh_public_key(**alice, SshPublicKeyBody=f"{public(another)} a@b")
+    body = f"{public(another)} m\u00fcller@home"
+    imported = transfer.import_ssh_public_key(**alice, SshPublicKeyBody=body)
     run(log_in(account, client_keys=[another]))
     run(log_in(account))
     transfer.delete_ssh_public_key(**alice, SshPublicKeyId=imported["SshPublicKeyId"])
@@ -97,9 +99,12 @@ def test_keys_of_the_kinds_that_aws_takes_are_taken(account: Account, kind: str)
     run(log_in(account, "bob"))
 
 
-def test_a_body_that_is_no_key_lets_nobody_in_and_keeps_nobody_out(account: Account) -> None:
+def test_a_key_that_nobody_can_have_lets_nobody_in_and_keeps_nobody_out(account: Account) -> None:
+    """The API takes it for its form: it is a point, and not one of the curve."""
     alice: Any = {"ServerId": account.server_id, "UserName": "alice"}
-    account.transfer.import_ssh_public_key(**alice, SshPublicKeyBody="ssh-rsa AAAA no key")
+    kind, key = "ecdsa-sha2-nistp256", asyncssh.generate_private_key("ecdsa-sha2-nistp256")
+    beside = base64.b64encode(key.public_data[:-64] + bytes(64)).decode()
+    account.transfer.import_ssh_public_key(**alice, SshPublicKeyBody=f"{kind} {beside}")
     run(log_in(account))
     assert_refused(account, client_keys=[new_key()])
 

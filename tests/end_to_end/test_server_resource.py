@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from local.cloudformation_stack import Stack
 from local.engine import Engine
 from local.scenarios import World
+from tests.fakes.keys import public_key
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -273,7 +274,7 @@ def test_a_user_has_the_keys_that_are_declared(engine: Engine, world: World) -> 
         keys = [key["SshPublicKeyBody"] for key in user["SshPublicKeys"]]
         return user["HomeDirectory"], keys, [t for t in user["Tags"] if t["Key"] == "home"]
 
-    one, two, three = (f"ssh-ed25519 AAAA{letter * 16}" for letter in "BCD")
+    one, two, three = map(public_key, "BCD")
     assert world.deploy("user", USER, Keys=f"{one},{two}", Home="/a") == "CREATE_COMPLETE"
     assert found() == ("/a", [one, two], [{"Key": "home", "Value": "/a"}])
     assert world.deploy("user", USER, Keys=f"{two},{three}", Home="/b") == "UPDATE_COMPLETE"
@@ -283,7 +284,7 @@ def test_a_user_has_the_keys_that_are_declared(engine: Engine, world: World) -> 
 
 
 def test_a_user_whose_key_is_refused_is_deleted_again(engine: Engine, world: World) -> None:
-    key = "ssh-ed25519 AAAABBBB"
+    key = public_key("B")
     assert world.deploy("twice", USER, Keys=f"{key},{key}", Home="/a") == "ROLLBACK_COMPLETE"
     assert "Key exists" in world.reasons("twice")[-1]
     assert engine.client("transfer").list_users(ServerId=world.server_id)["Users"] == []

@@ -3,11 +3,13 @@
 Must not know what they do then.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import asyncssh
 from asyncssh.stream import SSHServerStreamSession
+
+from local.emulator.keys import public_blob
 
 # The newest that AWS speaks.
 _SFTP_VERSION = 3
@@ -59,20 +61,12 @@ class Login(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Tell whether a key is one of the user's."""
         user = self._door.user(username)
-        return user is not None and key.public_data in _public_data(user["SshPublicKeys"])
+        return user is not None and key.public_data in {
+            public_blob(each["SshPublicKeyBody"]) for each in user["SshPublicKeys"]
+        }
 
     def session_requested(self) -> SSHServerStreamSession[bytes] | bool:
         """Begin a session, which can be one of SFTP and nothing else."""
         if not self._door.accepts:
             return False
         return SSHServerStreamSession(None, self._door.session, _SFTP_VERSION)
-
-
-def _public_data(keys: Iterable[Mapping[str, Any]]) -> set[bytes]:
-    found = set()
-    for key in keys:
-        try:
-            found.add(asyncssh.import_public_key(key["SshPublicKeyBody"].strip()).public_data)
-        except asyncssh.KeyImportError:
-            continue  # the API takes bodies that are no keys
-    return found
