@@ -185,7 +185,9 @@ def test_files_and_folders_are_made_moved_and_removed(account: Account) -> None:
         "x" * 300,
         "y" * 300 + "/x",
         "a/" * 3000,
+        "a/" * 60_000,
     ],
+    ids=lambda path: repr(path[:12]),
 )
 def test_a_path_that_no_disk_takes_is_an_error_of_that_call_alone(
     neighbours: Account, path: str

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 Parts = tuple[str, ...]
+# No disk takes a longer one.
+_LONGEST_BYTES = 4096
 
 
 def parts(path: str) -> Parts:
@@ -61,7 +63,7 @@ class View:
         text = os.fsdecode(path)
         if not text.startswith("/"):
             text = "/".join((*self.home, text))
-        if "\0" in text:
+        if "\0" in text or len(path) > _LONGEST_BYTES:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return parts(text)
 
