@@ -227,9 +227,11 @@ def _copy_what_sets_up(checkout: Path) -> None:
 
 def test_a_set_up_that_fails_says_why(tmp_path: Path) -> None:
     _copy_what_sets_up(tmp_path)
-    (tmp_path / "requirements-run.txt").write_text("./no-such-package\n")
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || { echo "The disk is full." >&2; exit 1; }\n')
+    python.chmod(0o700)
     ran = subprocess.run(
-        ["make", "run"],  # noqa: S607 - where make is differs
+        ["make", f"PYTHON={python}", "run"],  # noqa: S607 - where make is differs
         cwd=tmp_path,
         env=_environment(tmp_path),
         capture_output=True,
@@ -237,7 +239,7 @@ def test_a_set_up_that_fails_says_why(tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode != 0
-    assert "no-such-package" in ran.stdout
+    assert "The disk is full." in ran.stdout
     assert not (tmp_path / ".venv.lock").exists()
 
 

@@ -56,7 +56,7 @@ class FaultyAccount:
     invocation_s: float = 900
     # Few looks are enough to see a transition where each takes a while.
     latency_s: float = 4
-    look_s: float = 4
+    look_s: float = 8
     clock: Clock = field(default_factory=Clock)
     stack: Stack = field(default_factory=lambda: Stack(STACK))
     lambda_: Lambda = field(default_factory=Lambda)
