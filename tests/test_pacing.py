@@ -44,10 +44,10 @@ def test_failures_are_backed_off_from_with_jitter_up_to_a_third_of_a_minute() ->
     pace, pause_s = Pace(), 0.0
     for seed in range(100):
         before_s, pause_s = pause_s, paused_s(pace, seed)
-        most_s = max(5.5, 2 * before_s)
-        assert most_s / 2 <= pause_s <= most_s or 10 <= pause_s <= 20
-        assert pause_s <= 20
-    assert pause_s > 10
+        most_s = max(5.4, 1.75 * before_s)
+        assert 0.6 * most_s <= pause_s <= most_s or pause_s == 19
+        assert pause_s <= 19
+    assert pause_s > 11
     assert len({paused_s(Pace(), seed) for seed in range(50)}) == 50
 
 
@@ -57,29 +57,33 @@ def test_after_a_success_backing_off_begins_anew() -> None:
         paused_s(pace, seed)
     pace.succeeded(2)
     assert pace.pause_s == 2
-    assert paused_s(pace, 1) <= 5.5
+    assert paused_s(pace, 1) <= 5.4
 
 
-def throttled(times: int) -> Pace:
+def throttled(times: int, *, commanded: bool) -> Pace:
     pace = Pace()
     for seed in range(times):
-        paused_s(pace, seed, throttled=True)
+        paused_s(pace, seed, throttled=True, commanded=commanded)
     return pace
 
 
-@pytest.mark.parametrize(("times", "apart_s"), [(1, 9), (2, 22.5), (3, 42.75), (4, 70), (50, 70)])
+@pytest.mark.parametrize(
+    ("commanded", "apart_s"), [(False, [3.75, 9.75, 19.35, 34.71]), (True, [10, 26, 51.6, 70])]
+)
 def test_the_more_often_it_was_throttled_the_less_often_it_looks(
-    times: int, apart_s: float
+    commanded: bool,  # noqa: FBT001 - pytest passes it by name
+    apart_s: list[float],
 ) -> None:
-    pace = throttled(times)
-    pace.succeeded(1)
-    assert pace.pause_s == pytest.approx(apart_s, abs=0.1)
+    for times, expected_s in [*enumerate(apart_s, 1), (50, 70)]:
+        pace = throttled(times, commanded=commanded)
+        pace.succeeded(1)
+        assert pace.pause_s == pytest.approx(expected_s)
 
 
 def test_that_wears_off_with_each_look_that_passes() -> None:
-    pace = throttled(1)
+    pace = throttled(1, commanded=True)
     pauses_s = []
-    for _ in range(30):
+    for _ in range(70):
         pace.succeeded(1)
         pauses_s.append(pace.pause_s)
     assert all(after == 1 or after < before for before, after in pairwise(pauses_s))
@@ -87,7 +91,7 @@ def test_that_wears_off_with_each_look_that_passes() -> None:
 
 
 def test_who_gave_its_command_leaves_the_calls_to_others() -> None:
-    waiting_s = paused_s(Pace(), 1, throttled=True, commanded=False)
-    commanded_s = paused_s(Pace(), 1, throttled=True, commanded=True)
-    assert commanded_s == pytest.approx(waiting_s + 4.5)
-    assert paused_s(Pace(), 1, throttled=False, commanded=True) == waiting_s
+    pace = throttled(2, commanded=True)
+    assert pace.pause_s == 26
+    assert paused_s(pace, 1, throttled=False, commanded=True) < 26
+    assert paused_s(Pace(), 1, throttled=True, commanded=False) <= 5.4

@@ -10,17 +10,19 @@ FIRST_S = 1.0
 SETTLES_AFTER_S = 5.0
 LATENESS = 0.018
 LATENESS_GROWS_S = 100.0
-# The first pause after a failure is at most that long; each may be twice the last.
-RETRY_S = 5.5
-LONGEST_S = 20.0
+# The first pause after a failure is at most that long, and each may be longer than the last.
+RETRY_S = 5.4
+GROWTH = 1.75
+LEAST = 0.6
+LONGEST_S = 19.0
 # With each refusal a request's looks move further apart, up to the most; with each look that
-# passes, a little together. So many at once come to ask about as often as AWS lets them.
-CROWDING_S = 9.0
-CROWDING = 1.5
+# passes, a little together. So many at once come to ask about as often as AWS lets them. Who has
+# its command makes the more room for those who have not.
+CROWDING = 1.6
+CROWDING_S = 10.0
+UNCOMMANDED_S = 3.75
 MOST_CROWDED_S = 70.0
-EASING = 0.9
-# What part of that a command's request waits where its look was refused.
-PATIENCE = 0.5
+EASING = 0.965
 
 
 def look_pause_s(since_s: float, *, moves: bool) -> float:
@@ -38,8 +40,8 @@ def look_pause_s(since_s: float, *, moves: bool) -> float:
 class Pace:
     """How long a request waits before its next step, by how its last ones went.
 
-    It backs off from failures exponentially, with equal jitter. The more often it was throttled,
-    the less often it looks; once its command is given, it leaves the calls to those without one.
+    It backs off from failures exponentially, with jitter. The more often it was throttled, the
+    less often it looks; once its command is given, it leaves the calls to those without one.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
 
@@ -54,9 +56,10 @@ class Pace:
 
     def failed(self, dice: Random, *, throttled: bool, commanded: bool) -> None:
         """Wait for the next try."""
-        most_s = max(RETRY_S, 2 * self._backoff_s)
-        self.pause_s = self._backoff_s = min(LONGEST_S, most_s * dice.uniform(0.5, 1))
+        most_s = max(RETRY_S, GROWTH * self._backoff_s)
+        self.pause_s = self._backoff_s = min(LONGEST_S, most_s * dice.uniform(LEAST, 1))
         if throttled:
-            crowded_s = CROWDING * self._crowded_s + CROWDING_S
+            crowded_s = CROWDING * self._crowded_s + (CROWDING_S if commanded else UNCOMMANDED_S)
             self._crowded_s = min(MOST_CROWDED_S, crowded_s)
-            self.pause_s += PATIENCE * self._crowded_s if commanded else 0
+            if commanded:
+                self.pause_s = self._crowded_s
