@@ -79,6 +79,9 @@ def _crowd() -> Section:
                     crowd = waiting.crowd(contender, servers, stop_s)
                     found[stop_s, contender.name, servers] = crowd
                 advance()
+        for stop_s in sections.OTHER_STOP_S:
+            for servers in sections.SERVERS:
+                found[stop_s, OURS.name, servers] = waiting.crowd(OURS, servers, stop_s)
     return sections.crowd(found)
 
 

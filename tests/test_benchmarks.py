@@ -122,6 +122,9 @@ def test_waiting_is_measured_shown_and_written() -> None:
             for servers in sections.SERVERS:
                 crowd = waiting.crowd(contender, min(servers, 3), stop_s)
                 crowds[stop_s, contender.name, servers] = crowd
+    for stop_s in sections.OTHER_STOP_S:
+        for servers in sections.SERVERS:
+            crowds[stop_s, OURS.name, servers] = waiting.crowd(OURS, min(servers, 3), stop_s)
     results = sections.written([sections.lag(found), sections.crowd(crowds)], "this machine")
     assert results.count("this provider") >= len(waiting.LENGTHS) + 2 * len(sections.SERVERS)
     assert "met: none FAILED" in results
