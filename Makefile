@@ -17,13 +17,16 @@ help: ## list the targets
 ON_CTRL_C = trap '$(1) exit 0' INT TERM
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# One set-up at a time; whoever waited for another's finds it done. What it leaves on the way, and
-# what it says, which is shown if it fails, are in its lock.
+# One set-up at a time; whoever waited for another's finds it done. The lock is a link to a folder
+# for what it leaves on the way, and what it says, which is shown if it fails: so a set-up knows its
+# own lock, at whichever moment Ctrl-C comes.
 LOCK := $(VENV).lock
-SET_UP = $(call ON_CTRL_C,); mkdir $(LOCK) 2>/dev/null || { echo "Another set-up is under way; if there is none: rm -r $(LOCK)"; \
-	until mkdir $(LOCK) 2>/dev/null; do sleep 1; done; }; trap 'rm -rf $(LOCK)' EXIT; \
+OWN = $(VENV).$$$$
+SET_UP = trap 'rm -rf $(OWN); [ "$$(readlink $(LOCK))" != "$(OWN)" ] || rm $(LOCK)' EXIT; $(call ON_CTRL_C,); mkdir $(OWN); \
+	ln -sn $(OWN) $(LOCK) 2>/dev/null || { echo "Another set-up is under way; if there is none: rm $(LOCK)"; \
+	until ln -sn $(OWN) $(LOCK) 2>/dev/null; do sleep 1; done; }; \
 	[ $@ -nt $< ] || { echo "Once: what $(1) is installed into $(VENV). It takes half a minute and $(2) MB."; \
-		{ TMPDIR="$(CURDIR)/$(LOCK)" && export TMPDIR && $(3) && touch $@; } 2>$(LOCK)/said || { cat $(LOCK)/said; exit 1; }; }
+		{ TMPDIR="$(CURDIR)/$(OWN)" && export TMPDIR && $(3) && touch $@; } 2>$(OWN)/said || { cat $(OWN)/said; exit 1; }; }
 $(VENV)/.ready-run: requirements-run.txt
 	@$(call ON_CTRL_C,); $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or newer is needed, as $(PYTHON). Name another: make PYTHON=python3.13 ..."; exit 1; }
 	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and would be emptied where it leads: remove it."; exit 1; }
@@ -114,7 +117,7 @@ lock: ### resolve pyproject.toml's groups anew into requirements-run.txt and req
 	rm -rf $(VENV)-lock
 
 clean: ### remove everything that was built or installed here
-	rm -rf $(VENV) $(VENV)-cdk $(VENV)-sam .aws-sam dist .coverage .hypothesis .import_linter_cache mutants .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV).* $(VENV)-cdk $(VENV)-sam .aws-sam dist .coverage .hypothesis .import_linter_cache mutants .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 SAM_CLI := 1.170.0

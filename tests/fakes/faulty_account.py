@@ -43,8 +43,11 @@ SECRET = "presigned-secret"  # noqa: S105 - it stands for one
 @cache
 def client(service: str) -> Any:
     """Make the one client of a service for all accounts; it never connects."""
-    # Nobody checks the signature, or reads the user agent, which takes a sixth of a call.
-    plain = CONFIG.merge(Config(signature_version=UNSIGNED, user_agent="a test"))
+    # Nobody checks the signature or reads the user agent, and the emulator refuses what is not
+    # valid; without them a call takes a quarter less.
+    plain = CONFIG.merge(
+        Config(signature_version=UNSIGNED, user_agent="a test", parameter_validation=False)
+    )
     return boto3.client(service, region_name=REGION, config=plain)
 
 
