@@ -1,8 +1,8 @@
 """The command line shows what is declared beside what is, and changes nothing that it must not."""
 
+import importlib
 import io
 import json
-import runpy
 from collections.abc import Callable
 from typing import Any
 
@@ -328,6 +328,6 @@ def test_the_module_is_the_command_line(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["transfer-server-state", "--help"])
     with pytest.raises(SystemExit) as ended:
-        runpy.run_module("transfer_server_state", run_name="__main__")
+        importlib.import_module("transfer_server_state.__main__")
     assert ended.value.code == 0
     assert "drift" in capsys.readouterr().out
