@@ -207,26 +207,30 @@ def test_a_path_that_no_disk_takes_is_an_error_of_that_call_alone(
     run(attempt())
 
 
-@pytest.mark.parametrize("name", USES)
 @pytest.mark.parametrize("path", [b"\xed\xa0\x80", b"\xff"], ids=["surrogate", "no UTF-8"])
 def test_a_path_that_is_no_text_is_taken_or_not_as_the_disk_does(
-    neighbours: Account, name: str, path: bytes
+    neighbours: Account, path: bytes
 ) -> None:
-    def on_disk() -> bool:
-        try:
-            (neighbours.folder / os.fsdecode(path)).touch()
-        except OSError:
-            return False
-        return True
-
-    makes = {"write", "append", "mkdir", "rename to", "replace"} if on_disk() else set()
+    home = neighbours.folder / HOME[1:]
+    made = home / os.fsdecode(path)
+    try:
+        made.touch()
+    except OSError:
+        makes = set()
+    else:
+        made.unlink()
+        makes = {"write", "append", "mkdir", "rename to", "replace"}
 
     async def attempt() -> None:
         async with neighbours.session() as session:
-            with nullcontext() if name in makes else pytest.raises(asyncssh.SFTPError) as raised:
-                await USES[name](session, path)
-            assert raised is None or "Uncaught" not in raised.value.reason
-            assert (path in await session.listdir(b".")) == (name in makes)
+            for name, use in USES.items():
+                (home / "own").write_bytes(b"hers")
+                with nullcontext() if name in makes else pytest.raises(asyncssh.SFTPError) as told:
+                    await use(session, path)
+                assert told is None or "Uncaught" not in told.value.reason
+                assert (path in await session.listdir(b".")) == (name in makes)
+                if name in makes:
+                    made.rmdir() if name == "mkdir" else made.unlink()
 
     run(attempt())
 
