@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup run test lint quick repeating stand-ins engines lint-then-quick simulate bench mutants docs up emulator picture parameters deploy package sam-example cdk terraform lock clean build-Provider build-Guard build-HookFunction build-TerraformFunction
+.PHONY: help setup run test lint quick repeating stand-ins engines what-only-computes lint-then-quick simulate bench mutants docs up emulator picture parameters deploy package sam-example cdk terraform lock clean build-Provider build-Guard build-HookFunction build-TerraformFunction
 
 LIST = awk -F ':.* $(1) ' '/^[a-z-]+:.* $(1) /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 help: ## list the targets
@@ -48,7 +48,11 @@ run: $(VENV)/.ready-run ## watch the provider at work, on this machine alone
 test quick repeating stand-ins engines: export PYTHONDONTWRITEBYTECODE =
 test: setup ### lint, types, and every test, with full coverage of what runs in Lambda
 # At once, since what deploys to the local engine mostly waits for it.
-	@$(BATCH) $(MAKE) --no-print-directory --jobs engines stand-ins repeating lint-then-quick
+	@$(BATCH) $(MAKE) --no-print-directory --jobs engines stand-ins what-only-computes
+
+# Behind what also waits, and would end last.
+what-only-computes:
+	@nice $(MAKE) --no-print-directory --jobs repeating lint-then-quick
 
 lint-then-quick:
 	@$(MAKE) --no-print-directory lint
