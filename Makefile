@@ -97,7 +97,7 @@ mutants: setup ### break what runs in Lambda in every small way, and see whether
 simulate: setup ### SEEDS=N histories on its worst days, or a trace of one: SEED=n
 	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
 
-bench: setup ### measure it beside what one would pick instead; about six minutes
+bench: setup ### measure it beside what one would pick instead; about eight minutes
 	@$(BIN)/python -m benchmarks
 
 docs: setup ### the READMEs' reference, from the code that they describe

@@ -31,7 +31,7 @@ from benchmarks.sections import Section
 
 HERE = Path(__file__).parent
 # At so many transitions of the first length, and of each other; so many rounds of processes.
-TRANSITIONS, ABOUT, ROUNDS = 1000, 300, 21
+TRANSITIONS, ABOUT, ROUNDS = 1000, 300, 61
 # An SFTP endpoint opens so often; a file of this size goes through it.
 OPENINGS, SIZE_MIB = 50, 1024
 # cfn-lint takes seconds.
