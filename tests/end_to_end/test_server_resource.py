@@ -61,7 +61,7 @@ Resources:
     Type: AWS::CloudFormation::WaitConditionHandle
   Wait:
     Type: AWS::CloudFormation::WaitCondition
-    Properties: {Handle: !Ref Handle, Timeout: "2"}
+    Properties: {Handle: !Ref Handle, Timeout: "5"}
 """
 HANDLES = """
 Resources:
