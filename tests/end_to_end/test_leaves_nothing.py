@@ -225,21 +225,26 @@ def _copy_what_sets_up(checkout: Path) -> None:
         shutil.copy(ROOT / name, checkout)
 
 
-def test_a_set_up_that_fails_says_why(tmp_path: Path) -> None:
-    _copy_what_sets_up(tmp_path)
-    python = tmp_path / "python"
-    python.write_text('#!/bin/sh\n[ "$1" = -c ] || { echo "The disk is full." >&2; exit 1; }\n')
-    python.chmod(0o700)
+def _failed_set_up(checkout: Path, *arguments: str) -> str:
+    """Return what a set-up said that failed."""
     ran = subprocess.run(
-        ["make", f"PYTHON={python}", "run"],  # noqa: S607 - where make is differs
-        cwd=tmp_path,
-        env=_environment(tmp_path),
+        ["make", *arguments, "run"],  # noqa: S607 - where make is differs
+        cwd=checkout,
+        env=_environment(checkout),
         capture_output=True,
         text=True,
         check=False,
     )
     assert ran.returncode != 0
-    assert "The disk is full." in ran.stdout
+    return ran.stdout
+
+
+def test_a_set_up_that_fails_says_why(tmp_path: Path) -> None:
+    _copy_what_sets_up(tmp_path)
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || { echo "The disk is full." >&2; exit 1; }\n')
+    python.chmod(0o700)
+    assert "The disk is full." in _failed_set_up(tmp_path, f"PYTHON={python}")
     assert list(tmp_path.glob(".venv.*")) == []
 
 
@@ -249,16 +254,9 @@ def test_no_set_up_empties_what_a_link_leads_to(tmp_path: Path) -> None:
     kept.parent.mkdir()
     kept.touch()
     (tmp_path / ".venv").symlink_to(kept.parent)
-    ran = subprocess.run(
-        ["make", "run"],  # noqa: S607 - where make is differs
-        cwd=tmp_path,
-        env=_environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
+    assert ".venv is a link, and would be emptied where it leads: remove it." in _failed_set_up(
+        tmp_path
     )
-    assert ran.returncode != 0
-    assert ".venv is a link, and would be emptied where it leads: remove it." in ran.stdout
     assert kept.exists()
 
 
