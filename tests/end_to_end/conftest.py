@@ -1,4 +1,7 @@
-"""An engine for each file of this folder, with the provider deployed; no file meets another's."""
+"""An engine with the provider deployed, for all of this folder's files that a worker runs.
+
+They share its account: what a file leaves there, the next one finds.
+"""
 
 from collections.abc import Iterator
 
@@ -27,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     with running() as engine:
         provider_stack.deploy(engine, Hook="WARN", Terraform="ON")

@@ -3,19 +3,28 @@
 import io
 import json
 import time
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
 
 from local import provider_stack
-from local.engine import Engine
+from local.engine import Engine, running
 from local.scenarios import TEMPLATE, World
 from transfer_server_state import cli
 
 KEPT = TEMPLATE.replace(
     "      DesiredState: !Ref", "      OnDrift: REASSERT\n      DesiredState: !Ref"
 )
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """Start one in whose account nothing else is declared, for the guard counts what is."""
+    with running() as engine:
+        provider_stack.deploy(engine)
+        yield engine
 
 
 def until(world: World, state: str) -> None:
