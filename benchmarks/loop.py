@@ -28,10 +28,12 @@ class Command:
 
 
 def make(target: str) -> Command:
-    """Run a make target."""
+    """Run a make target; what it said is shown if it fails."""
     began_s = time.perf_counter()
     command = [shutil.which("make") or "make", target]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.stderr.write(done.stdout + done.stderr)
     return Command(time.perf_counter() - began_s, done.returncode == 0)
 
 
