@@ -80,14 +80,29 @@ def test_what_was_found_comes_from_the_id_if_the_row_was_lost() -> None:
     assert claimed(of_another, NONE).found is None
 
 
-@pytest.mark.parametrize("request_", [CREATE, UPDATE], ids=["Create", "Update"])
-def test_an_own_row_is_claimed_with_what_was_found_and_held(request_: Request) -> None:
-    owed = replace(OWN, restoring=ON, answer={}, progress=Progress(first=ON, last=ON))
-    assert claimed(request_, owed) == new(OWN, desired=OFF)
+@pytest.mark.parametrize(("request_", "held"), [(CREATE, False), (UPDATE, True)])
+def test_an_own_row_is_claimed_with_what_was_found_and_held(
+    request_: Request, *, held: bool
+) -> None:
+    own = replace(OWN, held=held)
+    owed = replace(own, restoring=ON, answer={}, progress=Progress(first=ON, last=ON))
+    assert claimed(request_, owed) == new(own, desired=OFF)
+
+
+def test_what_is_made_again_after_its_stack_was_complete_is_declared_anew() -> None:
+    before = replace(OWN, declared_at=500)
+    anew = new(before, desired=OFF, declared_at=2_000, found=None, held=False)
+    assert claimed(CREATE, before) == anew
+    assert claimed(CREATE, replace(before, restoring=ON)) == replace(anew, found=ON)
+    # What is tried again, because it failed or its answer was lost, goes on.
+    assert claimed(CREATE, replace(before, held=False)).found is ON
+    assert claimed(CREATE, before, "CREATE_IN_PROGRESS").found is ON
+    assert claimed(UPDATE, before).found is ON
 
 
 def test_a_living_rival_s_server_is_refused() -> None:
     assert claimed(UPDATE, RIVALS) is Outcome.RIVAL
+    assert claimed(replace(CREATE, sent_s=999), RIVALS) is Outcome.RIVAL
     assert claimed(CREATE, RIVALS, "CREATE_IN_PROGRESS") is Outcome.RIVAL
 
 
@@ -212,13 +227,13 @@ def test_of_those_who_gave_up_the_last_eight_are_remembered() -> None:
     ("request_", "row"),
     [
         (replace(CREATE, sent_s=999), OWN),
-        (replace(CREATE, sent_s=999), RIVALS),
+        (replace(CREATE, sent_s=999), RIVALS.buried()),
         (replace(DELETE, sent_s=999), OWN),
         (CREATE, replace(OWN, past=("new",))),
         (replace(CREATE, sent_s=1_000), TOMB),
         (replace(UPDATE, sent_s=1_000), replace(OWN, restoring=ON)),
     ],
-    ids=["older", "than a rival's", "a deletion", "past", "tie: released", "tie: being restored"],
+    ids=["older", "than a tombstone", "a deletion", "past", "tie: released", "tie: being restored"],
 )
 def test_who_comes_too_late_is_superseded(request_: Request, row: Row) -> None:
     assert claimed(request_, row) is Outcome.SUPERSEDED

@@ -18,8 +18,10 @@ QUIET_S = 25
 def rolls_back(account: Account, creation: dict[str, Any]) -> dict[str, Any]:
     """Make the Delete that follows a creation that CloudFormation gave up."""
     account.become("ROLLBACK_IN_PROGRESS")
+    name = creation["LogicalResourceId"]
+    account.stack.resources[name] = MADE_UP
     delete = account.request("Delete", DesiredState="OFFLINE", PhysicalResourceId=MADE_UP)
-    return delete | {"LogicalResourceId": creation["LogicalResourceId"]}
+    return delete | {"LogicalResourceId": name}
 
 
 # 1. Every write is conditional on the row as it was read.

@@ -232,6 +232,26 @@ def test_the_undo_of_a_replacement_restores_the_server_that_was_being_brought_in
     }
 
 
+def test_so_does_the_undo_of_a_replacement_whose_answer_was_lost_twice(account: Account) -> None:
+    """With rollback disabled, before the stack is rolled back at last."""
+    first = {"ServerId": account.server_id, "DesiredState": "OFFLINE"}
+    second = {"ServerId": account.new_server(), "DesiredState": "OFFLINE"}
+    given = created(account)["PhysicalResourceId"]
+    for _ in range(2):
+        account.become("UPDATE_IN_PROGRESS")
+        account.invoke(
+            account.request(
+                "Update", **second, PhysicalResourceId=given, OldResourceProperties=first
+            )
+        )
+        account.become("UPDATE_FAILED")
+        account.clock.sleep(3_600)
+    account.become("UPDATE_ROLLBACK_IN_PROGRESS")
+    undo = account.send("Update", **first, PhysicalResourceId=given, OldResourceProperties=second)
+    assert undo["Status"] == "SUCCESS"
+    assert account.emulator.states()[second["ServerId"]] is State.ONLINE
+
+
 def test_an_undo_that_fails_is_told_and_its_own_server_is_left(account: Account) -> None:
     resource = created(account)
     first = {"ServerId": account.server_id, "DesiredState": "OFFLINE"}

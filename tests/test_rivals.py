@@ -50,6 +50,26 @@ def test_a_rival_creation_is_refused_with_both_names_and_leaves_nothing(account:
     assert (kept(account), len(account.operations)) == (row, calls)
 
 
+def test_so_is_one_that_was_sent_before_and_comes_later(account: Account) -> None:
+    late = account.request("Create", DesiredState="OFFLINE")
+    account.clock.sleep(5)
+    other = account.new_stack(OTHER_STACK)
+    account.send("Create", DesiredState="ONLINE", StackId=OTHER_STACK)
+    account.become("CREATE_COMPLETE", other)
+    assert "is declared by other/State, so demo/State may not" in account.settle(late)["Reason"]
+
+
+def test_a_repeated_deletion_of_who_does_not_own_a_server_is_answered_the_same(
+    account: Account,
+) -> None:
+    other = account.new_stack(OTHER_STACK)
+    account.send("Create", DesiredState="ONLINE", StackId=OTHER_STACK)
+    account.become("CREATE_COMPLETE", other)
+    account.clock.sleep(3)
+    deletion = account.request("Delete", DesiredState="OFFLINE", PhysicalResourceId="not-created")
+    assert account.settle(deletion) == account.settle(deletion)
+
+
 def test_two_stacks_never_both_succeed_with_opposite_declarations(account: Account) -> None:
     account.new_stack(OTHER_STACK)
     mine = account.request("Create", DesiredState="OFFLINE")

@@ -18,8 +18,14 @@ class Stacks(Protocol):
     def rolls_back(self, owner: Owner, declared_at: float = 0) -> bool:
         """Tell whether its stack undoes what the owner declared."""
 
+    def was_complete(self, stack_id: str, since_s: float) -> bool:
+        """Tell whether a stack was complete since the operation that was under way then."""
+
     def has(self, owner: Owner, server_id: str) -> bool:
         """Tell whether an owner has a server, or may."""
+
+    def lists(self, owner: Owner, server_id: str) -> bool:
+        """Tell whether CloudFormation knows an owner to have a server."""
 
     def belong_together(self, one: Owner, other: Owner) -> bool:
         """Tell whether a server may go from one owner to the other."""
@@ -33,13 +39,17 @@ def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     """
     if not row.supersedes(request):
         return (_release if request.releases else _declare)(request, row, stacks)
-    yields = row.owner != request.owner and _must_succeed(request, stacks)
-    return Outcome.RETAINED if yields else Outcome.SUPERSEDED
+    if row.owner == request.owner:
+        return Outcome.SUPERSEDED
+    if _must_succeed(request, stacks):
+        return Outcome.RETAINED
+    free = row.is_free or stacks.belong_together(row.owner, request.owner)
+    return Outcome.SUPERSEDED if free else Outcome.RIVAL
 
 
 def _must_succeed(request: Request, stacks: Stacks) -> bool:
-    """Tell whether it is a rollback's Update, or what it releases first: nothing may block it."""
-    return request.kind == "Update" and (request.releases or stacks.rolls_back(request.owner))
+    """Tell whether it is a release, or a rollback's Update: nothing may block it."""
+    return request.releases or (request.kind == "Update" and stacks.rolls_back(request.owner))
 
 
 def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
@@ -47,7 +57,9 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     known = request.identity.found if request.identity and request.knows else None
     if row.is_free:
         return row.taken(request, known, held=known is not None)
-    if request.owner.continues(row.owner):
+    continues = request.owner.continues(row.owner)
+    declares_anew = continues and _declares_anew(request, row, stacks)
+    if continues and not declares_anew:
         return row.claimed(
             request,
             owner=request.owner,
@@ -56,7 +68,7 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
             restoring=None,
         )
     owed = None
-    if not stacks.has(row.owner, row.server_id):
+    if declares_anew or not stacks.has(row.owner, row.server_id):
         # What a lost owner never held, or still owed, is owed by whoever has the server now.
         owed = row.restoring or (None if row.held else row.found)
     # Else the same resource under another name, or in another place, or a rival.
@@ -65,11 +77,21 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     return row.taken(request, known or owed, held=known is not None)
 
 
+def _declares_anew(request: Request, row: Row, stacks: Stacks) -> bool:
+    """Tell whether it is made again whose last deletion failed, or never came: it was retained.
+
+    A creation after one that failed, or never answered, goes on from there.
+    """
+    if request.kind != "Create" or request.owner.is_terraform or not row.held:
+        return False
+    return stacks.was_complete(request.owner.stack_id, row.declared_at)
+
+
 def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     if row.is_free:
         target = _owed_by_id(request, row, stacks)
     elif _is_its_own(request, row):
-        if _clears_up(request, row):
+        if _clears_up(request, row, stacks):
             return Outcome.RETAINED
         target = row.restoring or _owed_by_row(request, row, stacks)
     else:
@@ -88,13 +110,13 @@ def _is_its_own(request: Request, row: Row) -> bool:
     return row.owner.continues(request.owner) and not replaced
 
 
-def _clears_up(request: Request, row: Row) -> bool:
-    """Tell whether it is for an attempt that failed before another had the server.
+def _clears_up(request: Request, row: Row, stacks: Stacks) -> bool:
+    """Tell whether it is for an attempt that failed, where another has the server since.
 
-    Its id, made up or not-created, is then not the one of who declares the server since.
+    Its id, made up or not-created, is then not the one that CloudFormation lists.
     """
-    later = row.sent_at > row.declared_at and row.held and not row.restoring
-    return not request.is_of_holder and later
+    strange = request.kind == "Delete" and not request.is_of_holder
+    return strange and row.held and stacks.lists(row.owner, row.server_id)
 
 
 def _owed_by_row(request: Request, row: Row, stacks: Stacks) -> State | None:

@@ -42,8 +42,20 @@ class Stacks:
             stack = self._describe(stack["ParentId"])
         status = stack["StackStatus"]
         if status.startswith("DELETE_"):
-            return self._was_incomplete(stack["StackId"], declared_at)
+            return not self.was_complete(stack["StackId"], declared_at)
         return "ROLLBACK" in status and status.endswith("_IN_PROGRESS")
+
+    def was_complete(self, stack_id: str, since_s: float) -> bool:
+        """Tell whether a stack was complete since the operation that was under way then."""
+        for event in self._events(stack_id):
+            status = event["ResourceStatus"]
+            # Of that time, only the second is known.
+            before = event["Timestamp"].timestamp() <= since_s + 1
+            if status == "CREATE_IN_PROGRESS" or (status == "UPDATE_IN_PROGRESS" and before):
+                return False
+            if "COMPLETE" in status:
+                return True
+        return True
 
     def has(self, owner: Owner, server_id: str) -> bool:
         """Tell whether an owner has a server, or its stack is at work, so that it may."""
@@ -70,18 +82,6 @@ class Stacks:
             return False
         same = one.stack_id == other.stack_id
         return same or self._root(one.stack_id) == self._root(other.stack_id)
-
-    def _was_incomplete(self, stack_id: str, declared_at: float) -> bool:
-        """Tell whether what is deleted was not complete, since an operation that declared this."""
-        for event in self._events(stack_id):
-            status = event["ResourceStatus"]
-            # Of the declaration, only the second is known.
-            before = event["Timestamp"].timestamp() <= declared_at + 1
-            if status == "CREATE_IN_PROGRESS" or (status == "UPDATE_IN_PROGRESS" and before):
-                return True
-            if "COMPLETE" in status:
-                return False
-        return False
 
     def _events(self, stack_id: str) -> Iterator[dict[str, Any]]:
         """Return the events of the stack itself, the newest first, as far as it is worth it."""
