@@ -73,7 +73,10 @@ class Provider(CfnResource):
         logging.getLogger("crhelper.resource_helper").setLevel(logging.INFO)
         self._turn = threading.Lock()
         self._answer: Answer | None = None
-        self._undelivered: delivery.DeliveryError | None = None
+        # Until one is: of what keeps it from answering, crhelper says no more than the log.
+        self._undelivered: delivery.DeliveryError | None = delivery.DeliveryError(
+            "No answer was sent"
+        )
         # Such a key would turn crhelper's polling on, which answers SUCCESS without a poller.
         self({n: value for n, value in event.items() if not n.startswith("CrHelper")}, context)
         if self._undelivered:
@@ -108,6 +111,7 @@ class Provider(CfnResource):
         if self._answer is None:
             # Another invocation answers, so nobody may in this one.
             self._turn.acquire(blocking=False)
+            self._undelivered = None
         else:
             self.PhysicalResourceId = self._answer.physical_id
             self.Data = self._answer.data
@@ -139,6 +143,7 @@ class Provider(CfnResource):
             try:
                 whole = {**body, "Status": answer.status, "Reason": reason}
                 delivery.deliver(url, whole, put=self._put, sleep=self._clock.sleep)
+                self._undelivered = None
             except delivery.DeliveryError as error:
                 self._undelivered = error
             self._log(answer, log_id)

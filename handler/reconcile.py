@@ -51,7 +51,7 @@ class Reconciliation:
         self._row, self._is_current = Row(request.server_id), False
         self._progress = Progress()
         self._put_off: Step | None = None
-        self._is_done = False
+        self._is_done = self._has_yielded = False
         self._began_s = self._checked_at_s = self._now()
         self._seen_at_s = 0.0
 
@@ -120,6 +120,8 @@ class Reconciliation:
         problem = self._progress.refusal or problem
         # Of a row that it does not have, it tells no more than what it saw itself.
         if self._row.request != self.request.digest:
+            if self._has_yielded:
+                return self._answer(Outcome.RETAINED, self._own_row())
             unread = Outcome.UNKNOWN if self.request.releases else outcome
             return self._answer(unread, self._own_row(), problem)
         # A repeated delivery may have answered meanwhile, even while this one writes.
@@ -162,10 +164,10 @@ class Reconciliation:
 
     def _yield(self, outcome: Outcome, row: Row) -> Answer:
         """Leave the server to whoever has the row."""
-        if outcome is Outcome.RETAINED and not self.request.releases:
+        self._has_yielded = outcome is Outcome.RETAINED and not self.request.releases
+        if self._has_yielded:
             # A stack that rolls back reads its attributes all the same.
-            with suppress(RefusedError):
-                self._progress = self._progress.seen(self._server.observe(), self._now())
+            self._progress = self._progress.seen(self._server.observe(), self._now())
             row = self._own_row()
         return self._answer(outcome, row)
 

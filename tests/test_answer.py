@@ -392,3 +392,11 @@ def test_the_context_of_these_tests_is_lambda_s(account: Account) -> None:
     context = Context(account.clock, account.clock.now() + 3)
     assert context.invoked_function_arn == FUNCTION
     assert context.get_remaining_time_in_millis() == 3000
+
+
+def test_an_event_to_which_nothing_can_be_answered_is_told_to_lambda(account: Account) -> None:
+    """So that it ends in the queue: half of a surrogate pair has no bytes."""
+    creation = account.request("Create", DesiredState="OFFLINE") | {"RequestId": "\ud800"}
+    with pytest.raises(DeliveryError, match="No answer was sent"):
+        account.invoke(creation)
+    assert account.store.puts == []

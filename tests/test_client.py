@@ -27,6 +27,7 @@ from transfer_server_state.aws.client import (
     TRANSIENT,
     Aws,
     Patient,
+    PutOffError,
     RefusedError,
     UnavailableError,
     make_client,
@@ -106,9 +107,10 @@ def test_what_aws_throttled_had_no_effect(code: str) -> None:
 
 
 def test_a_command_that_aws_puts_off_had_no_effect_and_is_no_crowd_s() -> None:
-    unavailable = raised(client_error("ConflictException", 400, "StopServer"))
-    assert type(unavailable) is UnavailableError
+    unavailable = raised(client_error("ConflictException", 400, "StopServer", "An import runs"))
+    assert type(unavailable) is PutOffError
     assert (unavailable.maybe_done, unavailable.throttled) == (False, False)
+    assert str(unavailable) == "transfer:StopServer: ConflictException: An import runs"
 
 
 @pytest.mark.parametrize(

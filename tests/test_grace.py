@@ -1,6 +1,7 @@
 """What passes fails no request: a bad answer of any API, a new permission, a table that is away."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -177,6 +178,44 @@ def test_what_is_not_found_once_fails_no_request(
 ) -> None:
     account.border.before(operation, error(operation, code, 400))
     assert MEETS[operation](account) is account.state
+
+
+def test_a_refusal_is_believed_only_if_aws_says_nothing_else_meanwhile(account: Account) -> None:
+    broken = account.border.broken
+    denied = error("DescribeServer", "AccessDeniedException", 400)
+    silent = error("DescribeServer", "ServiceUnavailableException", 503)
+    broken["DescribeServer"] = denied
+    account.clock.after(15, lambda: broken.update(DescribeServer=silent))
+    account.clock.after(25, lambda: broken.update(DescribeServer=denied))
+    account.clock.after(45, broken.clear)
+    assert account.send("Create", DesiredState="OFFLINE")["Status"] == "SUCCESS"
+
+
+def test_what_aws_puts_off_is_looked_at_now_and_then_for_it_may_be_done_already(
+    account: Account,
+) -> None:
+    conflict = error("StopServer", "ConflictException", 400)
+    account.border.broken["StopServer"] = conflict
+
+    def stop() -> None:
+        account.state = State.OFFLINE
+
+    account.clock.after(100, stop)
+    answer = account.send("Create", DesiredState="OFFLINE")
+    assert (answer["Status"], account.commands) == ("SUCCESS", [])
+    assert account.clock.now() < float(account.row.sent_at) + 100 + 90
+
+
+def test_what_aws_puts_off_throughout_is_told_in_its_words(account: Account) -> None:
+    conflict = client_error("ConflictException", 400, "StopServer", "An import is under way.")
+    account.border.broken["StopServer"] = conflict
+    answer = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="300")
+    assert re.fullmatch(
+        rf"{account.server_id} is ONLINE, wanted OFFLINE, 2\d\d s: transfer:StopServer: "
+        r"ConflictException: An import is under way\. Once it has settled, deploy again, or raise "
+        r"ServiceTimeout\. \[\w+\]",
+        answer["Reason"],
+    )
 
 
 @pytest.mark.parametrize(

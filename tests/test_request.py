@@ -103,20 +103,24 @@ def test_an_undo_releases_the_other_server_and_keeps_the_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "old", "doubted"),
+    ("given", "old", "desired", "doubted"),
     [
-        (SERVER, {"DesiredState": "ONLINE"}, True),
-        (SERVER, {"DesiredState": "OFFLINE"}, False),
-        (SERVER, {"DesiredState": "OFFLINE", "Triggers": [1]}, True),
-        (SERVER, None, False),
-        (OTHER, {"DesiredState": "ONLINE"}, False),
+        (SERVER, {"DesiredState": "OFFLINE"}, "ONLINE", True),
+        (SERVER, {"DesiredState": "ONLINE"}, "ONLINE", False),
+        (SERVER, {"DesiredState": "ONLINE", "Triggers": [1]}, "ONLINE", True),
+        (SERVER, None, "ONLINE", False),
+        # Which AWS's own update undoes.
+        (SERVER, {"DesiredState": "OFFLINE"}, "OFFLINE", True),
+        (OTHER, {"DesiredState": "ONLINE"}, "OFFLINE", False),
     ],
 )
 def test_a_look_is_doubted_where_the_same_server_may_just_have_been_moved(
-    given: str, old: object, *, doubted: bool
+    given: str, old: object, desired: str, *, doubted: bool
 ) -> None:
     given = f"{given}:from-ONLINE"
-    update = parse("Update", PhysicalResourceId=given, OldResourceProperties=old)
+    update = parse(
+        "Update", PhysicalResourceId=given, OldResourceProperties=old, DesiredState=desired
+    )
     assert update.doubted is doubted
 
 

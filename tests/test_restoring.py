@@ -317,6 +317,20 @@ def test_a_server_that_is_gone_blocks_no_deletion(account: Account) -> None:
     answer = account.send("Delete", DesiredState="OFFLINE", **gone)
     assert answer["Status"] == "SUCCESS"
     assert account.commands == []
+    assert account.row_of(NO_SERVER).released
+
+
+def test_a_restoration_does_not_believe_a_look_from_before_somebody_moved_the_server(
+    account: Account,
+) -> None:
+    resource = created(account, OnDelete="RESTORE")
+    account.transfer.start_server(ServerId=account.server_id)
+    account.clock.sleep(60)
+    account.emulator.set(read_lag_s=10, stop_s=5)
+    account.transfer.stop_server(ServerId=account.server_id)
+    account.clock.sleep(2)
+    told = delete(account, "DELETE_IN_PROGRESS", resource)
+    assert (told["Status"], account.state) == ("SUCCESS", State.ONLINE)
 
 
 @pytest.mark.parametrize(

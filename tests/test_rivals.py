@@ -6,6 +6,7 @@ import pytest
 
 from local.emulator import State
 from tests.fakes.account import NO_SERVER, OTHER_STACK, STACK, TABLE, Account, kill
+from tests.fakes.errors import client_error
 
 PARENT = STACK.replace("/demo/", "/parent/")
 
@@ -253,5 +254,21 @@ def test_a_rollback_s_update_that_yields_still_has_its_attributes(account: Accou
         "State": "OFFLINE",
         "PreviousState": "OFFLINE",
     }
+    denied = client_error("AccessDeniedException", 400, "DescribeServer")
+    account.border.before("DescribeServer", denied)
+    assert account.send("Update", **update)["Data"]["State"] == "OFFLINE"
     account.transfer.delete_server(ServerId=account.server_id)
     assert account.send("Update", **update)["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ServiceUnavailableException"])
+def test_nor_is_it_blocked_where_nobody_can_read_them(account: Account, code: str) -> None:
+    declared(account)
+    account.new_stack(OTHER_STACK, status="UPDATE_ROLLBACK_IN_PROGRESS")
+    account.border.broken["DescribeServer"] = client_error(code, 400, "DescribeServer")
+    given = f"{account.server_id}:from-ONLINE"
+    told = account.send(
+        "Update", DesiredState="ONLINE", StackId=OTHER_STACK, PhysicalResourceId=given
+    )
+    assert (told["Status"], told["Data"]) == ("SUCCESS", {})
+    assert told["Reason"] == f"{account.server_id} is left as it is."

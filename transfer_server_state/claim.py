@@ -116,7 +116,7 @@ def _clears_up(request: Request, row: Row, stacks: Stacks) -> bool:
     Its id, made up or not-created, is then not the one that CloudFormation lists.
     """
     strange = request.kind == "Delete" and not request.is_of_holder
-    return strange and row.held and stacks.lists(row.owner, row.server_id)
+    return strange and stacks.lists(row.owner, row.server_id)
 
 
 def _owed_by_row(request: Request, row: Row, stacks: Stacks) -> State | None:

@@ -117,7 +117,12 @@ class Request:
             physical_id=given if given and isinstance(given, str) else NOT_CREATED,
             identity=identity,
             abandoned=before if old and knows and before != server_id else "",
-            doubted=knows and declaration.moves(old, event.get("ResourceProperties")),
+            # AWS's own update of the server, of which this one is not told, starts it.
+            doubted=knows
+            and (
+                asked.desired is State.OFFLINE
+                or declaration.moves(old, event.get("ResourceProperties"))
+            ),
         )
 
     @property

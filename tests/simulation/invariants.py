@@ -508,7 +508,9 @@ def _may_be_stale(update: Request) -> bool:
     """Tell whether AWS may just have moved the server of an update, so that looks are doubted."""
     old, new, ours = update.old, update.spec, Identity.parse(update.given)
     knows = ours is not None and ours.server_id == new.server.server_id
-    return old is not None and knows and (old.desired, old.trigger) != (new.desired, new.trigger)
+    if old is None or not knows:
+        return False
+    return new.desired == "OFFLINE" or (old.desired, old.trigger) != (new.desired, new.trigger)
 
 
 def kept(world: World) -> Iterator[str]:

@@ -63,6 +63,12 @@ class UnavailableError(Exception):
         return not self.maybe_done
 
 
+class PutOffError(UnavailableError):
+    """AWS is not ready for it, and says why."""
+
+    outcome = Outcome.TIMED_OUT
+
+
 class RefusedError(Exception):
     """AWS said no; the text says to what and why, `code` is AWS's word for it."""
 
@@ -148,10 +154,10 @@ class Patient(Aws):
 def _meaning(error: ClientError, action: str) -> Exception:
     code = str(error.response["Error"].get("Code"))
     status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-    if code in THROTTLED | _NOT_READY:
-        return UnavailableError(f"{action}: {code}", throttled=code in THROTTLED)
-    if code in TRANSIENT or status in _PASSING_STATUSES or status >= 500:
-        throttled = status == 429
-        return UnavailableError(f"{action}: {code}", maybe_done=not throttled, throttled=throttled)
     text = f"{action}: {code}: {printable(error.response['Error'].get('Message'))}"
+    if code in _NOT_READY:
+        return PutOffError(text)
+    throttled = code in THROTTLED or status == 429
+    if throttled or code in TRANSIENT or status in _PASSING_STATUSES or status >= 500:
+        return UnavailableError(f"{action}: {code}", maybe_done=not throttled, throttled=throttled)
     return RefusedError(text, code, Outcome.DENIED if code in _DENIED else Outcome.REFUSED)
