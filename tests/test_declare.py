@@ -272,6 +272,25 @@ def test_the_least_service_timeout_is_enough_for_a_reversal(account: Account, be
     assert sum(account.clock.slept_s) < 30
 
 
+@pytest.mark.parametrize("gap_s", [0.5, 2, 4])
+def test_nor_does_the_reversal_of_an_update_that_is_under_way_need_more(
+    account: Account, gap_s: float
+) -> None:
+    account.emulator.set(start_s=3, stop_s=3)
+    account.clock.sleep(60)
+    least = {"ServiceTimeout": "30", **given(account)}
+    online, offline = ({"DesiredState": state} for state in ("ONLINE", "OFFLINE"))
+    told: dict[str, Any] = {}
+
+    def cancel() -> None:
+        account.become("UPDATE_ROLLBACK_IN_PROGRESS")
+        told.update(account.send("Update", **online, **least, OldResourceProperties=offline))
+
+    account.clock.after(gap_s, cancel)
+    account.invoke(account.request("Update", **offline, **least, OldResourceProperties=online))
+    assert (told["Status"], account.state) == ("SUCCESS", State.ONLINE)
+
+
 # How long it takes
 
 

@@ -114,10 +114,8 @@ def test_where_a_look_is_doubted_it_is_not_done_before_the_doubt_ends(
 def test_a_request_begins_with_the_time_of_the_command_before_it() -> None:
     assert LOOKED.for_the_next_request() == Progress()
     assert COMMANDED.seen(OFF, AT + 60).for_the_next_request() == Progress(earlier_at_s=AT)
-    assert COMMANDED.for_the_next_request() == Progress(earlier_at_s=AT, earlier_unseen=True)
-    assert INTENDED.seen(ON, AT).for_the_next_request() == Progress(
-        earlier_at_s=AT, earlier_unseen=True
-    )
+    assert COMMANDED.for_the_next_request() == Progress(earlier_at_s=AT, earlier_in=ON)
+    assert INTENDED.seen(ON, AT).for_the_next_request() == Progress(earlier_at_s=AT, earlier_in=ON)
 
 
 def test_the_next_but_one_still_knows_of_it() -> None:
@@ -132,7 +130,15 @@ def test_no_look_is_believed_while_an_earlier_command_may_take_effect_unseen(
 ) -> None:
     seen = COMMANDED.for_the_next_request().seen(ON, AT + later_s)
     assert seen.step(OFF, AT + later_s, 0) is (Step.STOP if believed else Step.WAIT)
-    assert seen.earlier_unseen is not believed
+    assert seen.earlier_in is (None if believed else ON)
+
+
+@pytest.mark.parametrize("observed", [State.STOPPING, OFF, State.STOP_FAILED])
+def test_a_look_that_shows_another_state_shows_what_came_of_it(observed: State) -> None:
+    seen = COMMANDED.for_the_next_request().seen(observed, AT + 1)
+    assert seen.earlier_in is None
+    # What was before is not taken for unseen again.
+    assert seen.seen(ON, AT + 2).step(OFF, AT + 2, 0) is Step.STOP
 
 
 @pytest.mark.parametrize(("later_s", "step"), [(14.9, Step.WAIT), (15, Step.DONE)])

@@ -33,7 +33,7 @@ PROGRESS = Progress(
     refusal="no",
     looks=4,
     earlier_at_s=900.5,
-    earlier_unseen=True,
+    earlier_in=State.ONLINE,
 )
 FULL = Row(
     server_id=SERVER,

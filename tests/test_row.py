@@ -39,7 +39,7 @@ def test_a_claim_keeps_what_was_found_and_when_the_last_command_was_given() -> N
 def test_a_tombstone_keeps_it_too() -> None:
     progress = Progress(ON, ON, Step.STOP, ON, 900, looks=3)
     again = replace(OWN, progress=progress).buried().claimed(CREATE)
-    assert again.progress == Progress(earlier_at_s=900, earlier_unseen=True)
+    assert again.progress == Progress(earlier_at_s=900, earlier_in=ON)
     assert (again.released, again.expires_at) == (False, 0)
 
 

@@ -7,7 +7,8 @@ The table (machine.py) decides; all else that affects a step stands here:
    that or is not given, so QUIET_S later every look shows what came of it. A look that shows
    another state than it was given in shows its effect; one after the quiet time that shows the
    same stable state shows that it had none, and it may be given.
-3. While the command of an earlier request may still take effect unseen, no look is believed.
+3. While looks show the state in which an earlier request gave its command, and it may still take
+   effect, no look is believed.
 4. A refused command counts as given, since the server may have moved: the request goes on if a
    look within READ_LAG_S shows the server on its way.
 5. A failure in the very state in which the command was given may be a stale read for as long.
@@ -43,16 +44,18 @@ class Progress:
     uncertain: bool = False
     refusal: str = ""
     looks: int = 0
-    # When an earlier request gave a command, and whether nobody saw what came of it.
+    # When an earlier request gave a command, and in which state, while nobody saw another.
     earlier_at_s: float = 0
-    earlier_unseen: bool = False
+    earlier_in: State | None = None
 
     def for_the_next_request(self) -> "Progress":
         """Return how far a request is that begins after this one."""
         if not self.command:
-            return Progress(earlier_at_s=self.earlier_at_s, earlier_unseen=self.earlier_unseen)
+            return Progress(earlier_at_s=self.earlier_at_s, earlier_in=self.earlier_in)
         unseen = self.last is self.commanded_in
-        return Progress(earlier_at_s=self.commanded_at_s, earlier_unseen=unseen)
+        return Progress(
+            earlier_at_s=self.commanded_at_s, earlier_in=self.commanded_in if unseen else None
+        )
 
     def seen(self, observed: State, now_s: float) -> "Progress":
         """Return it after a look."""
@@ -60,6 +63,7 @@ class Progress:
         is_quiet = STABLE[observed] is observed and now_s >= self.commanded_at_s + QUIET_S
         had_no_effect = self.uncertain and not showed and is_quiet
         is_on_its_way = self.command and observed is _SHOWS[self.command]
+        is_unseen = observed is self.earlier_in and now_s < self.earlier_at_s + QUIET_S
         after = replace(
             self,
             first=self.first or observed,
@@ -67,7 +71,7 @@ class Progress:
             looks=self.looks + 1,
             uncertain=self.uncertain and not (showed or had_no_effect),
             refusal="" if is_on_its_way else self.refusal,
-            earlier_unseen=self.earlier_unseen and now_s < self.earlier_at_s + QUIET_S,
+            earlier_in=self.earlier_in if is_unseen else None,
         )
         return replace(after, command=None, commanded_in=None) if had_no_effect else after
 
@@ -79,7 +83,7 @@ class Progress:
 
     def step(self, desired: State, now_s: float, doubted_until_s: float) -> Step:
         """Decide what to do after the last look."""
-        if self.last is None or self.earlier_unseen:
+        if self.last is None or self.earlier_in:
             return Step.WAIT
         step = next_step(desired, self.last, self.commanded_in)
         if step is Step.DONE:

@@ -322,8 +322,8 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
         or limits.found_behind_lag(server, first.began_s, mine)
         or limits.several_declare(operation, server)
         or limits.left_by_failed_update(operation, server)
-        or any(limits.could_not_undo(r) for r in owing)
-        or any(limits.nobody_can_tell(r) or limits.sending_is_unknown(r) for r in mine)
+        or any(limits.could_not_undo(r) or limits.nobody_can_tell(r) for r in owing)
+        or any(limits.sending_is_unknown(r) for r in mine)
     )
 
 

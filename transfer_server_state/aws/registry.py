@@ -118,7 +118,8 @@ def _row(item: Mapping[str, Mapping[str, str]]) -> Row:
 def _progress(text: str) -> Progress:
     """Read it back; what another version of the provider wrote besides is left out."""
     kept = json.loads(text)
-    kinds = {"first": State, "last": State, "commanded_in": State, "command": Step}
+    states = dict.fromkeys(("first", "last", "commanded_in", "earlier_in"), State)
+    kinds = {**states, "command": Step}
     known = {f.name: kept[f.name] for f in fields(Progress) if f.name in kept}
     return Progress(**known | {name: kinds[name](known[name]) for name in kinds if known.get(name)})
 
