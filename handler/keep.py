@@ -73,7 +73,7 @@ class Keeper:
     def _inherit(self, row: Row) -> None:
         """Owe what a creation found that failed, and that CloudFormation does not know any more."""
         if not (row.owner.is_terraform or self._stacks.knows(row.owner)):
-            self._registry.write(replace(row, restoring=row.found))
+            self._registry.write(replace(row, restoring=row.undone))
 
     def _see_to(self, row: Row, actual: State | None, *, at_once: bool) -> None:
         acts = row.reasserts or row.restoring is not None

@@ -135,12 +135,25 @@ def test_a_gone_owner_s_server_is_taken_with_what_that_still_owed(
     assert claimed(NEW_THERE, row, resources={}) == taken
 
 
-def test_a_resource_of_the_same_root_takes_over() -> None:
-    taken = new(RIVALS, desired=OFF, declared_at=2_000, found=None, held=False)
-    assert claimed(NEW_THERE, RIVALS, root_id=ROOT) == taken
-    renamed = replace(OWN, owner=Owner(STACK, "Old"))
-    taken = new(renamed, desired=OFF, declared_at=2_000, found=None, held=False)
-    assert claimed(NEW_THERE, renamed) == taken
+RENAMED = replace(OWN, owner=Owner(STACK, "Old"), desired=OFF)
+
+
+@pytest.mark.parametrize("row", [RIVALS, RENAMED], ids=["moved", "renamed"])
+def test_a_resource_of_the_same_root_takes_over_until_it_is_undone(row: Row) -> None:
+    taken = new(row, desired=OFF, declared_at=2_000, held=False, before=row)
+    assert claimed(NEW_THERE, row, root_id=ROOT) == taken
+    owed = replace(row, restoring=ON)
+    assert claimed(NEW_THERE, owed, root_id=ROOT).before is None
+
+
+def test_what_is_undone_is_owed_to_who_had_it_before_and_what_is_deleted_is_not() -> None:
+    row = replace(OWN, before=RENAMED)
+    undone = claimed(DELETE, row, "UPDATE_ROLLBACK_IN_PROGRESS")
+    assert undone == new(row, restoring=OFF)
+    assert undone.buried().owner == RENAMED.owner
+    assert claimed(DELETE, replace(row, held=False)).before == RENAMED
+    assert claimed(replace(DELETE, restores=True), row) == new(row, restoring=ON, before=None)
+    assert claimed(DELETE, row) == new(OWN).buried()
 
 
 @pytest.mark.parametrize("more", [{"resources": {}}, {"root_id": ROOT}], ids=["gone", "moved"])

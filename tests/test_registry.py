@@ -49,6 +49,7 @@ FULL = Row(
     answer={"status": "SUCCESS", "told": {"command": None, "waited_s": 1.5}},
     held=True,
     restoring=State.ONLINE,
+    before=Row(SERVER, OWNER, State.OFFLINE, State.ONLINE, held=True, version=2),
     released=True,
     expires_at=2_000,
 )
@@ -100,6 +101,8 @@ def test_a_row_reads_well_in_the_console(registry: Registry, table: DynamoDB) ->
     shown = item(table)
     assert json.loads(shown.pop("Progress")["S"])["commanded_in"] == "ONLINE"
     assert json.loads(shown.pop("Answer")["S"]) == FULL.answer
+    before = json.loads(shown.pop("Before")["S"])
+    assert (before["Owner"], before["Desired"], before["Held"]) == (str(OWNER), "OFFLINE", "1")
     assert shown == {
         "ServerId": {"S": SERVER},
         "Owner": {"S": f"{OWNER.stack_id}/State"},

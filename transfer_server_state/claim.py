@@ -67,14 +67,16 @@ def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
             reasserts=request.reasserts,
             restoring=None,
         )
-    owed = None
     if declares_anew or not stacks.has(row.owner, row.server_id):
         # What a lost owner never held, or still owed, is owed by whoever has the server now.
         owed = row.restoring or (None if row.held else row.found)
-    # Else the same resource under another name, or in another place, or a rival.
-    elif not stacks.belong_together(row.owner, request.owner):
+        return row.taken(request, known or owed, held=known is not None)
+    # The same resource under another name, or in another place, or a rival.
+    if not stacks.belong_together(row.owner, request.owner):
         return Outcome.RETAINED if _must_succeed(request, stacks) else Outcome.RIVAL
-    return row.taken(request, known or owed, held=known is not None)
+    if known:
+        return row.taken(request, known, held=True)
+    return row.taken(request, row.found, stands=not row.restoring)
 
 
 def _declares_anew(request: Request, row: Row, stacks: Stacks) -> bool:
@@ -88,15 +90,20 @@ def _declares_anew(request: Request, row: Row, stacks: Stacks) -> bool:
 
 
 def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    before = None
     if row.is_free:
         target = _owed_by_id(request, row, stacks)
-    elif _is_its_own(request, row):
-        if _clears_up(request, row, stacks):
-            return Outcome.RETAINED
-        target = row.restoring or _owed_by_row(request, row, stacks)
-    else:
+    elif not _is_its_own(request, row):
         return row.given_up_by(request)
-    claimed = row.claimed(request, owner=request.owner, restoring=target)
+    elif _clears_up(request, row, stacks):
+        return Outcome.RETAINED
+    elif row.restoring:
+        before, target = row.before, row.restoring
+    elif _is_undone(request, row, stacks):
+        before, target = row.before, row.undone
+    else:
+        target = row.found if request.restores else None
+    claimed = row.claimed(request, owner=request.owner, restoring=target, before=before)
     return claimed if target else claimed.buried()
 
 
@@ -119,11 +126,13 @@ def _clears_up(request: Request, row: Row, stacks: Stacks) -> bool:
     return strange and stacks.lists(row.owner, row.server_id)
 
 
-def _owed_by_row(request: Request, row: Row, stacks: Stacks) -> State | None:
-    owed = not row.held or not request.is_of_holder or request.restores
-    if row.found and not owed:
-        owed = stacks.rolls_back(request.owner, row.declared_at)
-    return row.found if owed else None
+def _is_undone(request: Request, row: Row, stacks: Stacks) -> bool:
+    """Tell whether the server goes back to what it was before it was declared so."""
+    if not row.held or not request.is_of_holder:
+        return True
+    # What is restored anyway need not be asked for.
+    asks = row.before or (row.found and not request.restores)
+    return bool(asks) and stacks.rolls_back(request.owner, row.declared_at)
 
 
 def _owed_by_id(request: Request, row: Row, stacks: Stacks) -> State | None:

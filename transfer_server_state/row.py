@@ -27,6 +27,7 @@ class Row:
     ever answered SUCCESS. `restoring`: the state that a deletion owes. `released`: a tombstone.
     `reasserts`: whether the guard keeps it so. `drift`: what the guard knows, if it is not so.
     `given_up`: who released it without having it, and when, lest what they sent before claims it.
+    `before`: the row of the resource that it was taken from, which has it again if that is undone.
     """
 
     server_id: str = ""
@@ -45,6 +46,7 @@ class Row:
     released: bool = False
     reasserts: bool = False
     drift: Drift | None = None
+    before: "Row | None" = None
     expires_at: int = 0
     version: int = 0
 
@@ -57,6 +59,11 @@ class Row:
     def target(self) -> State:
         """Return the state that is owed or declared; a row that a request has claimed has one."""
         return cast("State", self.restoring or self.desired)
+
+    @property
+    def undone(self) -> State | None:
+        """Return the state that it goes back to if what is declared is undone."""
+        return self.before.desired if self.before else self.found
 
     def is_at_work(self, now_s: float) -> bool:
         """Tell whether its request has still to answer, and time to do so."""
@@ -88,7 +95,13 @@ class Row:
     def given_up_by(self, request: Request) -> Self:
         """Return it as one leaves it who does not have it, or not yet: a claim under way fails."""
         latest = [*self.given_up.items(), (str(request.owner), request.sent_s)][-_PAST:]
-        return replace(self, given_up=dict(latest))
+        before = self.before._without(request.owner) if self.before else None
+        return replace(self, given_up=dict(latest), before=before)
+
+    def _without(self, owner: Owner) -> "Row | None":
+        if self.owner == owner:
+            return self.before
+        return replace(self, before=self.before._without(owner)) if self.before else self
 
     def claimed(self, request: Request, **changes: Any) -> Self:
         """Return it with the request at work; what an earlier one set in motion is kept."""
@@ -105,8 +118,14 @@ class Row:
             **changes,
         )
 
-    def taken(self, request: Request, found: State | None, *, held: bool = False) -> Self:
-        """Return it claimed by a request whose resource did not have it until now."""
+    def taken(
+        self, request: Request, found: State | None, *, held: bool = False, stands: bool = False
+    ) -> Self:
+        """Return it claimed by a request whose resource did not have it until now.
+
+        `stands`: whether who has it still declares it, should the request be undone.
+        """
+        before = replace(self, past=(), given_up={}, progress=Progress(), answer=None)
         return self.claimed(
             request,
             owner=request.owner,
@@ -117,6 +136,7 @@ class Row:
             found=found,
             held=held,
             restoring=None,
+            before=before if stands else None,
         )
 
     def with_progress(self, progress: Progress) -> Self:
@@ -129,7 +149,12 @@ class Row:
         return replace(self, answer=answer) if self.request == request.digest else self
 
     def buried(self) -> Self:
-        """Return it as a tombstone, so that a late request of its owner is known for that."""
+        """Return it as a tombstone, so that a late request of its owner is known for that.
+
+        What it was taken from has it again.
+        """
+        if self.before:
+            return self._given_back(self.before)
         return replace(
             self,
             desired=None,
@@ -140,6 +165,20 @@ class Row:
             drift=None,
             released=True,
             expires_at=int(self.sent_at) + _TOMBSTONE_S,
+        )
+
+    def _given_back(self, before: "Row") -> Self:
+        return replace(
+            self,
+            owner=before.owner,
+            desired=before.desired,
+            reasserts=before.reasserts,
+            found=before.found,
+            held=before.held,
+            declared_at=before.declared_at,
+            restoring=None,
+            drift=None,
+            before=before.before,
         )
 
     def completed(self) -> Self:

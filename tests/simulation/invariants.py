@@ -390,13 +390,19 @@ def newer_wins(world: World) -> Iterator[str]:
                     late_s = command.at_s - acted_s
                     yield f"{invocation} gives {command.step} {late_s:.1f} s after {newer} acted"
         for one, other in combinations(holds(world, server), 2):
-            came = one.request, other.request
-            # A rival that is tried again takes the row when it comes, not when it was sent.
             if one.overlaps(other) and not (
-                limits.gave_its_row_away(*came, before_s=other.request.over_s)
+                _had_several(one.request, server, max(one.from_s, other.from_s))
                 or limits.sending_is_unknown(one.request)
             ):
                 yield f"{server} is declared by {one} and {other} at once"
+
+
+def _had_several(declaring: Request, server: Server, until_s: float) -> bool:
+    return any(
+        operation.deployment is declaring.deployment and limits.several_declare(operation, server)
+        for operation in declaring.world.operations
+        if operation.began_s <= until_s
+    )
 
 
 def _is_newer(newer: Request, older: Request) -> bool:
@@ -494,8 +500,8 @@ def _is_unguarded(world: World, declaring: Request, at_s: float) -> bool:
     return (
         _is_left(accepted)
         or any(limits.registry_was_away(r) for r in later)
+        or _had_several(declaring, server, at_s)
         or any(declaring.sent_s < disturbed_s <= at_s for disturbed_s in server.disturbed)
-        or any(limits.gave_its_row_away(declaring, r) for r in others)
         or limits.sending_is_unknown(declaring)
         or (
             not _may_be_stale(declaring)
@@ -552,7 +558,7 @@ def _cannot_be_kept(world: World, declaring: Request) -> bool:
         or resource is None
         # What came later in vain, or what the provider answered when nobody waited, decides.
         or any(r.sent_s >= declaring.sent_s for r in others)
-        or any(limits.gave_its_row_away(declaring, r) for r in others)
+        or _had_several(declaring, server, declaring.world.clock.now())
         or any(limits.registry_was_away(r) for r in (declaring, *others))
         or limits.sending_is_unknown(declaring)
     )

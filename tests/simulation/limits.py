@@ -82,26 +82,13 @@ def found_behind_lag(server: Server, began_s: float, requests: list[Request]) ->
 def several_declare(operation: Operation, server: Server) -> bool:
     """Several resources of a stack that declare one server at once look like a rename.
 
-    A linter tells of them.
+    When the last of them is removed, the others go unguarded until their next update. A linter
+    tells of them.
     """
     first = operation.first()
     return any(
         sum(spec.server is server for spec in template.values()) > 1
         for template in (first.before, first.template)
-    )
-
-
-def gave_its_row_away(holder: Request, rival: Request, *, before_s: float | None = None) -> bool:
-    """A rename that is rolled back leaves the old resource unguarded until its next update.
-
-    So do two resources of a stack that declare one server, when one of them is removed.
-    """
-    return any(
-        r.deployment is holder.deployment
-        and r.key != holder.key
-        and r.spec.server is holder.spec.server
-        and holder.sent_s <= r.sent_s < (before_s or rival.sent_s)
-        for r in holder.world.requests
     )
 
 
@@ -159,7 +146,6 @@ LIMITS: tuple[Callable[..., bool], ...] = (
     could_not_undo,
     found_behind_lag,
     several_declare,
-    gave_its_row_away,
     registry_was_away,
     nobody_can_tell,
     left_by_failed_update,

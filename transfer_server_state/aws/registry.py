@@ -40,7 +40,7 @@ class Registry:
         """Return the row as it is now; a new one if there is none."""
         key = {"ServerId": {"S": server_id}}
         item = self._call("GetItem", Key=key, ConsistentRead=True).get("Item")
-        return _row(item) if item else Row(server_id)
+        return _row(_texts(item)) if item else Row(server_id)
 
     def rows(self, unreadable: list[str]) -> Iterator[Row]:
         """Return all rows, page by page; of what is no row of ours, note the server."""
@@ -49,7 +49,7 @@ class Registry:
             page = self._call("Scan", ConsistentRead=True, **start)
             for item in page["Items"]:
                 try:
-                    yield _row(item)
+                    yield _row(_texts(item))
                 except (KeyError, TypeError, ValueError):
                     unreadable.append(item["ServerId"]["S"])
             last = page.get("LastEvaluatedKey")
@@ -97,6 +97,7 @@ def _item(row: Row) -> dict[str, dict[str, str]]:
     values = {f.name: getattr(row, f.name) for f in fields(row)}
     values["progress"] = asdict(row.progress)
     values["drift"] = asdict(row.drift) if row.drift else None
+    values["before"] = _texts(_item(row.before)) if row.before else None
     return {
         name.title().replace("_", ""): _attribute(value) for name, value in values.items() if value
     }
@@ -108,11 +109,13 @@ def _attribute(value: object) -> dict[str, str]:
     return {"S": json.dumps(value) if isinstance(value, dict | tuple) else str(value)}
 
 
-def _row(item: Mapping[str, Mapping[str, str]]) -> Row:
-    kept = {f.name: item.get(f.name.title().replace("_", "")) for f in fields(Row)}
-    return Row(
-        **{name: _READ[name](*value.values()) for name, value in kept.items() if value is not None}
-    )
+def _texts(item: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {name: text for name, value in item.items() for text in value.values()}
+
+
+def _row(texts: Mapping[str, str]) -> Row:
+    kept = {f.name: texts.get(f.name.title().replace("_", "")) for f in fields(Row)}
+    return Row(**{name: _READ[name](text) for name, text in kept.items() if text is not None})
 
 
 def _progress(text: str) -> Progress:
@@ -147,6 +150,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "released": lambda text: text == "1",
     "reasserts": lambda text: text == "1",
     "drift": _drift,
+    "before": lambda text: _row(json.loads(text)),
     "expires_at": int,
     "version": int,
 }
