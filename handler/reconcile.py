@@ -118,6 +118,10 @@ class Reconciliation:
     def give_up(self, outcome: Outcome, problem: str) -> Answer:
         """End a request that can't be carried out, even if that can't be written down."""
         problem = self._progress.refusal or problem
+        if self._row.request != self.request.digest:
+            # Another delivery may have claimed it meanwhile.
+            with suppress(UnavailableError):
+                self._row = self._registry.read(self.request.server_id)
         # Of a row that it does not have, it tells no more than what it saw itself.
         if self._row.request != self.request.digest:
             if self._has_yielded:

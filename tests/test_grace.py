@@ -342,6 +342,26 @@ def test_what_another_delivery_answered_meanwhile_is_repeated_at_the_deadline(
     assert answer["Reason"].startswith("It is so.")
 
 
+def test_so_is_what_another_delivery_answered_when_a_refusal_is_believed(account: Account) -> None:
+    account.send("Create", DesiredState="OFFLINE")
+    account.become("UPDATE_IN_PROGRESS")
+    account.clock.sleep(100)
+    creation = account.request("Create", DesiredState="OFFLINE", LogicalResourceId="Renamed")
+    began_s = account.clock.now()
+
+    def refuse() -> None:
+        if account.clock.now() - began_s < 30:
+            account.border.before("DescribeStacks", refuse)
+        else:
+            account.invoke(creation)
+        raise error("DescribeStacks", "AccessDenied", 403)
+
+    account.border.before("DescribeStacks", refuse)
+    account.invoke(creation)
+    first, second = account.store.answers[1:]
+    assert (first["Status"], first) == ("SUCCESS", second)
+
+
 @pytest.mark.parametrize("at_s", [0, 5])
 def test_a_creation_goes_on_when_the_table_comes_back(account: Account, at_s: float) -> None:
     """Whether it was away from the start, or only when the command had been given."""

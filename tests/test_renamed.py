@@ -95,6 +95,22 @@ def test_so_the_guard_sees_to_it_where_no_deletion_came(account: Account) -> Non
     assert_the_old_one_stands(account)
 
 
+@pytest.mark.parametrize("stands", [True, False])
+def test_where_no_deletion_came_the_old_one_has_the_server_as_long_as_it_is_there(
+    account: Account, *, stands: bool
+) -> None:
+    renamed(account)
+    del account.stack.resources["Renamed"]
+    if not stands:
+        del account.stack.resources["State"]
+    account.become("UPDATE_ROLLBACK_COMPLETE")
+    account.new_stack(OTHER_STACK)
+    rival = account.send("Create", DesiredState="ONLINE", StackId=OTHER_STACK)
+    assert (rival["Status"], "is declared by demo/" in rival["Reason"]) == (
+        ("FAILED", True) if stands else ("SUCCESS", False)
+    )
+
+
 def test_when_its_rename_holds_the_new_one_restores_what_was_there_at_first(
     account: Account,
 ) -> None:

@@ -53,29 +53,37 @@ def _must_succeed(request: Request, stacks: Stacks) -> bool:
 
 
 def _declare(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    if row.is_free:
+        return _taken(request, row, None)
+    if request.owner.continues(row.owner):
+        if not _declares_anew(request, row, stacks):
+            return row.claimed(
+                request,
+                owner=request.owner,
+                desired=request.desired,
+                reasserts=request.reasserts,
+                restoring=None,
+            )
+    elif stacks.has(row.owner, row.server_id):
+        return _take_over(request, row, stacks)
+    elif row.before:
+        return _declare(request, row.buried(), stacks)
+    # What a lost owner never held, or still owed, is owed by whoever has the server now.
+    return _taken(request, row, row.restoring or (None if row.held else row.found))
+
+
+def _taken(request: Request, row: Row, owed: State | None) -> Row:
     # Who had the server before knows from the id what was found.
     known = request.identity.found if request.identity and request.knows else None
-    if row.is_free:
-        return row.taken(request, known, held=known is not None)
-    continues = request.owner.continues(row.owner)
-    declares_anew = continues and _declares_anew(request, row, stacks)
-    if continues and not declares_anew:
-        return row.claimed(
-            request,
-            owner=request.owner,
-            desired=request.desired,
-            reasserts=request.reasserts,
-            restoring=None,
-        )
-    if declares_anew or not stacks.has(row.owner, row.server_id):
-        # What a lost owner never held, or still owed, is owed by whoever has the server now.
-        owed = row.restoring or (None if row.held else row.found)
-        return row.taken(request, known or owed, held=known is not None)
-    # The same resource under another name, or in another place, or a rival.
+    return row.taken(request, known or owed, held=known is not None)
+
+
+def _take_over(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
+    """Claim it as the same resource under another name, or in another place; else as a rival."""
     if not stacks.belong_together(row.owner, request.owner):
         return Outcome.RETAINED if _must_succeed(request, stacks) else Outcome.RIVAL
-    if known:
-        return row.taken(request, known, held=True)
+    if request.knows:
+        return _taken(request, row, None)
     return row.taken(request, row.found, stands=not row.restoring)
 
 
