@@ -46,7 +46,6 @@ class Reconciliation:
         self._stacks = means.stacks
         self._now = means.clock.now
         self._registry = means.registry
-        self._without_registry = ""
         self._server = means.server(request.server_id)
         self._row, self._is_current = Row(request.server_id), False
         self._progress = Progress()
@@ -91,7 +90,7 @@ class Reconciliation:
 
     def go_without_registry(self, why: str) -> None:
         """Go by what is known of the row, and write nothing more."""
-        self._registry, self._without_registry = Unremembered(self._row), why
+        self._registry = Unremembered(self._row, why)
 
     @property
     def is_open(self) -> bool:
@@ -181,10 +180,8 @@ class Reconciliation:
 
     def _leave(self, claimed: Row) -> Answer:
         """Write a row down with which nothing more is to be done about the server."""
-        # Who never could read the row does not know what it owes.
-        unread = bool(self._without_registry) and not self._row.version
-        outcome = Outcome.UNKNOWN if unread else Outcome.RETAINED
-        answer = self._answer(outcome, claimed, self._without_registry if unread else "")
+        unread = self._registry.unread
+        answer = self._answer(Outcome.UNKNOWN if unread else Outcome.RETAINED, claimed, unread)
         self._registry.write(claimed.answered(self.request, answer.record()))
         return answer
 

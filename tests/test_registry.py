@@ -180,7 +180,9 @@ def test_a_table_that_does_not_answer_or_refuses_is_out_of_reach_for_now(
 
 
 def test_who_cannot_reach_the_table_keeps_a_row_of_its_own() -> None:
-    alone = Unremembered(Row(SERVER, request="1"))
+    alone = Unremembered(Row(SERVER, request="1"), "It is away.")
+    assert alone.unread == "It is away."
+    assert Unremembered(Row(SERVER, version=1), "It is away.").unread == ""
     assert alone.read(SERVER).request == "1"
     assert alone.write(Row(SERVER, request="2")).request == "2"
     assert alone.read(SERVER).request == "2"

@@ -32,6 +32,9 @@ class UnreachableError(UnavailableError):
 class Registry:
     """Rows by server. Its calls raise UnreachableError."""
 
+    # Why what a row owes is not known, where it never could be read.
+    unread = ""
+
     def __init__(self, aws: Aws, table: str) -> None:
         self._aws = aws
         self._table = table
@@ -79,8 +82,9 @@ class Registry:
 class Unremembered(Registry):
     """The registry of a deletion that cannot reach the table: it keeps its own row, no more."""
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: Row, why: str) -> None:
         self._row = row
+        self.unread = "" if row.version else why
 
     def read(self, server_id: str) -> Row:  # noqa: ARG002 - there is but one
         """Return the row."""
