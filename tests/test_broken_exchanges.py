@@ -16,10 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 from handler import delivery
 from handler.delivery import DeliveryError
 from local.emulator import State
-from tests.fakes.account import REGION
+from tests.fakes.account import REGION, SECRET
 from tests.fakes.breaker import WAYS, Breaker
 from tests.fakes.faults import BROKEN, Plan, faults
-from tests.fakes.faulty_account import SECRET, FaultyAccount, client
+from tests.fakes.faulty_account import FaultyAccount, client
 from transfer_server_state.aws.client import CONFIG
 
 BREAKING = sorted(set(WAYS) - {"fine"})

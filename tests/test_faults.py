@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.account import OTHER_STACK
 from tests.fakes.cloudformation import Stack
 from tests.fakes.faults import (
     COMMANDS,
@@ -27,7 +28,7 @@ from tests.fakes.faults import (
     lost,
     one_of_each,
 )
-from tests.fakes.faulty_account import OTHER_STACK, FaultyAccount
+from tests.fakes.faulty_account import FaultyAccount
 from transfer_server_state.machine import State
 from transfer_server_state.request import Owner
 from transfer_server_state.row import Row

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from handler.cloudformation import NotARequestError
 from handler.delivery import DeliveryError
-from tests.fakes.account import ACCOUNT, REGION, STACK, TABLE
-from tests.fakes.faulty_account import SECRET, FaultyAccount
+from tests.fakes.account import ACCOUNT, REGION, SECRET, STACK, TABLE
+from tests.fakes.faulty_account import FaultyAccount
 from tests.fakes.wire import Wire
 
 hostile = settings(derandomize=True, database=None, deadline=None, max_examples=40)

@@ -40,6 +40,32 @@ SCHEDULED = {"source": "aws.events", "detail-type": "Scheduled Event", "detail":
 MADE_UP = "demo-State-1ABCDEF"
 
 
+# Of a ResponseURL.
+SECRET = "presigned-secret"  # noqa: S105 - it stands for one
+
+
+def custom_resource_request(
+    request_type: str, request_id: str, now_s: float, **fields: Any
+) -> dict[str, Any]:
+    """Return what CloudFormation sends; what is no field of a request is a property."""
+    own = {"PhysicalResourceId", "StackId", "LogicalResourceId", "OldResourceProperties"}
+    sent_at = datetime.fromtimestamp(now_s, UTC)
+    return {
+        "RequestType": request_type,
+        "ResponseURL": f"https://response.example.com/{request_id}"
+        f"?X-Amz-Date={sent_at:%Y%m%dT%H%M%SZ}&X-Amz-Signature={SECRET}",
+        "StackId": STACK,
+        "RequestId": request_id,
+        "ResourceType": "Custom::TransferServerState",
+        "LogicalResourceId": "State",
+        "ResourceProperties": {
+            "ServiceToken": FUNCTION,
+            **{name: value for name, value in fields.items() if name not in own},
+        },
+        **{name: value for name, value in fields.items() if name in own},
+    }
+
+
 class KilledError(BaseException):
     """The function's sandbox is gone."""
 
@@ -118,25 +144,8 @@ class Account:
 
     def request(self, request_type: str, **fields: Any) -> dict[str, Any]:
         """Make a request as CloudFormation sends it now; properties are given by their names."""
-        own = {"PhysicalResourceId", "StackId", "LogicalResourceId", "OldResourceProperties"}
-        properties = {name: value for name, value in fields.items() if name not in own}
-        request_id = next(self._ids)
-        sent_at = datetime.fromtimestamp(self.clock.now(), UTC)
-        return {
-            "RequestType": request_type,
-            "ResponseURL": f"https://response.example.com/{request_id}"
-            f"?X-Amz-Date={sent_at:%Y%m%dT%H%M%SZ}&X-Amz-Signature=presigned-secret",
-            "StackId": STACK,
-            "RequestId": request_id,
-            "ResourceType": "Custom::TransferServerState",
-            "LogicalResourceId": "State",
-            "ResourceProperties": {
-                "ServiceToken": FUNCTION,
-                "ServerId": self.server_id,
-                **properties,
-            },
-            **{name: value for name, value in fields.items() if name in own},
-        }
+        fields = {"ServerId": self.server_id, **fields}
+        return custom_resource_request(request_type, next(self._ids), self.clock.now(), **fields)
 
     def invoke(self, event: Any, provider: Provider | None = None) -> None:
         """Invoke the function once, cold unless a provider is given."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 from handler.cloudformation import Provider
 from local.emulator import State
 from local.emulator.service import Service
-from tests.fakes.account import FUNCTION, REGION, STACK, TABLE, Context
+from tests.fakes.account import REGION, STACK, TABLE, Context, custom_resource_request
 from tests.fakes.clock import Clock
 from tests.fakes.cloudformation import CloudFormation, Stack
 from tests.fakes.dynamodb import DynamoDB
@@ -35,9 +35,7 @@ from transfer_server_state.aws.client import CONFIG, Aws
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.row import Row
 
-OTHER_STACK = STACK.replace("/demo/", "/other/")
 MOST_INVOCATIONS = 20
-SECRET = "presigned-secret"  # noqa: S105 - it stands for one
 
 
 @cache
@@ -94,24 +92,10 @@ class FaultyAccount:
 
     def request(self, request_type: str, **fields: Any) -> dict[str, Any]:
         """Make a request as CloudFormation sends it now; properties are given by their names."""
-        own = {"PhysicalResourceId", "OldResourceProperties"}
-        properties = {name: value for name, value in fields.items() if name not in own}
-        sent_at = datetime.fromtimestamp(self.clock.now(), UTC)
-        return {
-            "RequestType": request_type,
-            "ResponseURL": "https://response.example.com/answer"
-            f"?X-Amz-Date={sent_at:%Y%m%dT%H%M%SZ}&X-Amz-Signature={SECRET}",
-            "StackId": STACK,
-            "RequestId": f"a {request_type} of its own",
-            "ResourceType": "Custom::TransferServerState",
-            "LogicalResourceId": "State",
-            "ResourceProperties": {
-                "ServiceToken": FUNCTION,
-                "ServerId": self.server_id,
-                **properties,
-            },
-            **{name: value for name, value in fields.items() if name in own},
-        }
+        fields = {"ServerId": self.server_id, **fields}
+        return custom_resource_request(
+            request_type, f"{request_type}-of-its-own", self.clock.now(), **fields
+        )
 
     def settle(self, event: Any) -> None:
         """Invoke the function until nothing is queued."""
