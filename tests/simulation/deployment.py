@@ -117,6 +117,8 @@ class Deployment:
         rng, status = self.world.rng, self._root.status
         if status in ("", "DELETE_COMPLETE", "ROLLBACK_COMPLETE"):
             self._create()
+        elif status == "CREATE_FAILED" and rng.random() < 0.7:
+            self._update()
         elif status == "UPDATE_ROLLBACK_FAILED" and rng.random() < 0.5:
             self._continue_rollback()
         elif status.endswith("_FAILED") or rng.random() < 0.2:
@@ -174,6 +176,9 @@ class Deployment:
             self._end(operation, "CREATE_COMPLETE")
             self._become("CREATE_COMPLETE")
             return
+        if not self._nested and rng.random() < knobs.kept:
+            self._keep(operation, "CREATE_FAILED")
+            return
         operation.rolls_back, what = True, "ROLLBACK"
         operation.by_user = not ok and rng.random() < knobs.deleted_by_user
         if operation.by_user:
@@ -189,6 +194,12 @@ class Deployment:
         if not operation.by_user:
             self.world.clock.sleep(rng.uniform(0.5, 10))
         self._tear_down(operation, what)
+
+    def _keep(self, operation: Operation, status: str) -> None:
+        """Leave it as it is, for rollback is disabled; its deletion is to leave no trace."""
+        self._end(operation, status)
+        self._failed = operation
+        self._become(status)
 
     def _delete(self) -> None:
         operation = self._begin("delete")
@@ -215,10 +226,13 @@ class Deployment:
         operation.template = template = self._author.changed(operation.before)
         before = operation.before
         there = {*self.stacks}
+        # They are created anew, and their ids deleted in the end.
+        failed = {key: resource for key, resource in known.items() if resource.was_not_created}
+        failed = {key: replace(resource) for key, resource in failed.items()}
         changes = [
-            self._change(key, spec, known.get(key), operation)
+            self._change(key, spec, None if key in failed else known.get(key), operation)
             for key, spec in template.items()
-            if before.get(key) != spec
+            if key in failed or before.get(key) != spec
         ]
         left = {key[0] for key in template}
         touched = {key[0] for key in before.keys() ^ template.keys()}
@@ -232,7 +246,10 @@ class Deployment:
         server = self.server if self.world.rng.random() < 0.8 else None
         ok = self._exchange(self._stages(operation, changes, server), self._fails_s())
         if ok and self.world.rng.random() >= self.world.knobs.sibling_fails_late:
-            self._clean_up(operation, roles, leaving, changes)
+            self._clean_up(operation, roles, leaving, changes, failed)
+            return
+        if operation.goes_on:
+            self._keep(operation, "UPDATE_FAILED")
             return
         operation.rolls_back = True
         sent = [request for request in changes if request.sent_s < NEVER_S]
@@ -280,6 +297,7 @@ class Deployment:
         roles: dict[int, int],
         leaving: list[Key],
         changes: list[Request],
+        failed: dict[Key, Resource],
     ) -> None:
         self._enter("clean-up", roles)
         resources = self.resources()
@@ -288,6 +306,11 @@ class Deployment:
             self._release(Resource(update.old or update.spec, update, update.given), operation)
             for update in changes
             if update.kind == "Update" and update.given != resources[update.key].physical_id
+        ]
+        deletes += [
+            self._release(resource, operation)
+            for key, resource in failed.items()
+            if key not in leaving and resource.physical_id != resources[key].physical_id
         ]
         self._exchange([deletes])
         for request in deletes:

@@ -35,6 +35,11 @@ class Resource:
     physical_id: str
     status: str = ""
 
+    @property
+    def was_not_created(self) -> bool:
+        """Tell whether its creation failed, or never answered."""
+        return self.request.kind == "Create" and not self.request.succeeded
+
 
 class Stack:
     """One stack from its creation to its deletion, and after; `parent` is the root it is in."""

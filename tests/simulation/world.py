@@ -44,6 +44,8 @@ class Knobs:
     # In a rollback or a deletion, so that it ends there.
     sibling_stays: float
     on_failure_delete: float
+    # With rollback disabled a creation that failed stays as it is, to be updated or deleted.
+    kept: float
     deleted_by_user: float
     longest_s: float
     lag_s: float
@@ -93,6 +95,7 @@ class Knobs:
             sibling_fails_late=some(0.6, 0.3, 0.6),
             sibling_stays=some(0.3, 0.2, 0.5),
             on_failure_delete=some(0.3, 0.5),
+            kept=some(0.3, 0.5),
             deleted_by_user=some(0.3, 0.5),
             longest_s=rng.choice((5, 5, 40, 40, 120, 120, 300, 300, 1000, 5000)),
             lag_s=some(0.6, 1, 3, 10, 14),
