@@ -127,8 +127,8 @@ class Reconciliation:
                 return self._answer(Outcome.RETAINED, self._own_row())
             unread = Outcome.UNKNOWN if self.request.releases else outcome
             return self._answer(unread, self._own_row(), problem)
-        # A repeated delivery may have answered meanwhile, even while this one writes.
-        for _ in range(2):
+        # Other deliveries may write meanwhile, each its last command and its answer.
+        for _ in range(4):
             with suppress(UnavailableError, RefusedError):
                 try:
                     return self._last_word(outcome, problem)

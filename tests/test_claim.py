@@ -184,6 +184,26 @@ def test_what_a_deletion_owes_is_claimed_with_it(request_: Request, row: Row, st
     assert claimed(request_, row, stack) == new(row, restoring=ON)
 
 
+@pytest.mark.parametrize(
+    ("request_", "stack", "owed"),
+    [
+        (DELETE, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", OFF),
+        (replace(DELETE, restores=True), "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ON),
+        (DELETE, "ROLLBACK_IN_PROGRESS", ON),
+    ],
+)
+def test_what_the_old_one_owes_the_new_one_owes_if_it_is_undone(
+    request_: Request, stack: str, owed: State
+) -> None:
+    old = replace(OWN, desired=OFF, found=ON)
+    row = replace(OWN, owner=Owner(STACK, "New"), before=old, found=None)
+    left = replace(row, given_up={str(OWNER): 2_000}, before=None, found=owed)
+    assert claimed(request_, row, stack) == left
+    # Its undoing may be under way.
+    undone = replace(row, restoring=OFF)
+    assert claimed(request_, undone, stack) == replace(left, restoring=owed)
+
+
 def test_where_nobody_looked_nothing_is_owed() -> None:
     unseen = replace(OWN, found=None, held=False)
     assert claimed(DELETE, unseen, "ROLLBACK_IN_PROGRESS") == new(unseen).buried()

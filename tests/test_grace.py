@@ -342,6 +342,23 @@ def test_what_another_delivery_answered_meanwhile_is_repeated_at_the_deadline(
     assert answer["Reason"].startswith("It is so.")
 
 
+def test_so_it_is_where_that_wrote_its_command_first(account: Account) -> None:
+    throttled = client_error("Throttling", 400, "DescribeServer")
+    account.border.broken["DescribeServer"] = throttled
+    registry, told = Registry(account.aws, TABLE), Answer("SUCCESS", "an id", "It is so.", "done")
+
+    def command() -> None:
+        registry.write(account.row)
+        account.border.before("PutItem", answer)
+
+    def answer() -> None:
+        registry.write(replace(account.row, answer=told.record()))
+
+    account.clock.after(539, lambda: account.border.before("PutItem", command))
+    given = account.send("Create", DesiredState="OFFLINE", ServiceTimeout="600")
+    assert given["Reason"].startswith("It is so.")
+
+
 def test_so_is_what_another_delivery_answered_when_a_refusal_is_believed(account: Account) -> None:
     account.send("Create", DesiredState="OFFLINE")
     account.become("UPDATE_IN_PROGRESS")

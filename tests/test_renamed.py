@@ -95,6 +95,30 @@ def test_so_the_guard_sees_to_it_where_no_deletion_came(account: Account) -> Non
     assert_the_old_one_stands(account)
 
 
+def test_a_stack_that_never_was_complete_is_deleted_without_a_trace(account: Account) -> None:
+    """Rollback was disabled, so both are there, and they are deleted side by side."""
+    account.stack.past.clear()
+    for status in ("CREATE_IN_PROGRESS", "CREATE_FAILED", "UPDATE_IN_PROGRESS"):
+        account.become(status)
+    resource = renamed(account) | {"PhysicalResourceId": MADE_UP}
+    account.stack.resources["Renamed"] = MADE_UP
+    account.become("UPDATE_FAILED")
+    account.become("DELETE_IN_PROGRESS")
+    given = f"{account.server_id}:from-ONLINE"
+    old = account.request("Delete", DesiredState="OFFLINE", PhysicalResourceId=given)
+    account.clock.after(5, lambda: account.invoke(old))
+    assert account.send("Delete", **resource)["Status"] == "SUCCESS"
+    assert (account.state, account.row.released) == (State.ONLINE, True)
+
+
+def test_the_clean_up_of_an_attempt_before_gives_nothing_up(account: Account) -> None:
+    renamed(account)
+    row = account.row
+    account.become("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    account.send("Delete", **RESOURCE, PhysicalResourceId="not-created")
+    assert account.row == row
+
+
 @pytest.mark.parametrize("stands", [True, False])
 def test_where_no_deletion_came_the_old_one_has_the_server_as_long_as_it_is_there(
     account: Account, *, stands: bool

@@ -4,6 +4,7 @@ It decides on the row as read and on what the stacks tell, as they are passed in
 and moves no server. Why each rule stands is told in docs/registry.md.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 from transfer_server_state.machine import State
@@ -101,6 +102,8 @@ def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     before = None
     if row.is_free:
         target = _owed_by_id(request, row, stacks)
+    elif row.before and row.before.owner == request.owner:
+        return _give_up(request, row, row.before, stacks)
     elif not _is_its_own(request, row):
         return row.given_up_by(request)
     elif _clears_up(request, row, stacks):
@@ -113,6 +116,15 @@ def _release(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
         target = row.found if request.restores else None
     claimed = row.claimed(request, owner=request.owner, restoring=target, before=before)
     return claimed if target else claimed.buried()
+
+
+def _give_up(request: Request, row: Row, before: Row, stacks: Stacks) -> Row | Outcome:
+    """Release what another has by now: what is owed, is owed by that one if it is undone."""
+    released = _release(request, before, stacks)
+    if isinstance(released, Outcome):
+        return released
+    found = released.restoring or before.desired
+    return replace(row.given_up_by(request), found=found, restoring=row.restoring and found)
 
 
 def _is_its_own(request: Request, row: Row) -> bool:

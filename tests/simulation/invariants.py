@@ -576,6 +576,7 @@ def guard_yields(world: World) -> Iterator[str]:
                 (r.stack, r.key): r
                 for r in sent
                 if r.spec.server is server and _took_effect_s(r, server) < command.at_s
+                if not _clears_up(r)
             }.values()
             releasing = (r for r in sent if r.kind == "Delete" or r.spec.server is not server)
             owed = any(
@@ -589,6 +590,16 @@ def guard_yields(world: World) -> Iterator[str]:
             for request in sent:
                 if _is_at_work(request, command):
                     yield f"{this} gives {command.step} to {server}, with {request} at work"
+
+
+def _clears_up(delete: Request) -> bool:
+    """Tell whether it is of an attempt that failed, before another had its place."""
+    made = (
+        r
+        for r in delete.world.requests[: delete.number]
+        if (r.stack, r.key, r.kind) == (delete.stack, delete.key, "Create") and r.succeeded
+    )
+    return delete.kind == "Delete" and not Identity.parse(delete.given) and any(made)
 
 
 def _took_effect_s(request: Request, server: Server) -> float:
