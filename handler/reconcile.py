@@ -127,13 +127,14 @@ class Reconciliation:
                 return self._answer(Outcome.RETAINED, self._own_row())
             unread = Outcome.UNKNOWN if self.request.releases else outcome
             return self._answer(unread, self._own_row(), problem)
-        # Other deliveries may write meanwhile, each its last command and its answer.
-        for _ in range(4):
-            with suppress(UnavailableError, RefusedError):
+        for _ in range(2):
+            with suppress(UnavailableError, RefusedError, ConflictError):
                 try:
                     return self._last_word(outcome, problem)
                 except ConflictError:
+                    # Another delivery may write its last command first, and then its answer.
                     self.start_over()
+                    return self._last_word(outcome, problem)
         mine = self._row.request == self.request.digest
         row = self._row.with_progress(self._progress) if mine else self._own_row()
         return self._answer(outcome, row, problem)

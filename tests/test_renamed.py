@@ -73,6 +73,20 @@ def test_so_it_has_where_it_was_renamed_twice(account: Account, order: int) -> N
     assert_the_old_one_stands(account)
 
 
+def test_who_takes_its_server_back_stands_in_nobody_s_way(account: Account) -> None:
+    """With rollback disabled, a rename that failed is given up, and both are deleted at last."""
+    resource = renamed(account)
+    account.become("UPDATE_FAILED")
+    account.stack.resources["State"] = MADE_UP
+    account.become("UPDATE_IN_PROGRESS")
+    given = account.send("Create", **RESOURCE)["PhysicalResourceId"]
+    assert account.row.before
+    assert account.row.before.before is None
+    account.clock.sleep(60)
+    undo(account, {**RESOURCE, "LogicalResourceId": "State", "PhysicalResourceId": given}, resource)
+    assert account.row.released
+
+
 def test_so_it_has_where_the_clean_up_failed_at_first(account: Account) -> None:
     resource = renamed(account, desired="ONLINE")
     account.emulator.set(stop_failures=1)

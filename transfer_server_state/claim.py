@@ -40,7 +40,7 @@ def decide(request: Request, row: Row, stacks: Stacks) -> Row | Outcome:
     """
     if not row.supersedes(request):
         return (_release if request.releases else _declare)(request, row, stacks)
-    if row.owner == request.owner:
+    if row.owner == request.owner or request.digest in row.past:
         return Outcome.SUPERSEDED
     if _must_succeed(request, stacks):
         return Outcome.RETAINED

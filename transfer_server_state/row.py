@@ -136,7 +136,7 @@ class Row:
             found=found,
             held=held,
             restoring=None,
-            before=before if stands else None,
+            before=before._without(request.owner) if stands else None,
         )
 
     def with_progress(self, progress: Progress) -> Self:

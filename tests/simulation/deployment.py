@@ -94,6 +94,8 @@ class Deployment:
         self._server_update: ServerUpdate | None = None
         self._rollback: _Rollback | None = None
         self._failed: Operation | None = None
+        # What was not created, was then created anew, and has still to be deleted.
+        self._replaced: list[Resource] = []
 
     def __str__(self) -> str:
         return self.name
@@ -164,6 +166,7 @@ class Deployment:
 
     def _create(self) -> None:
         self._root, self._rollback = Stack(self.world, self.name), None
+        self._replaced = []
         self.stacks = {} if self._nested else {0: self._root}
         rng, knobs, operation = self.world.rng, self.world.knobs, self._begin("create")
         operation.template = template = self._author.template()
@@ -208,8 +211,10 @@ class Deployment:
 
     def _tear_down(self, operation: Operation, what: str) -> None:
         deletes = [self._release(r, operation) for r in self.resources().values()]
-        deletes += self._left_behind(operation)
+        replaced = {self._release(resource, operation): resource for resource in self._replaced}
+        deletes += [*self._left_behind(operation), *replaced]
         ok = self._exchange([self._reached(deletes)])
+        self._replaced = [resource for r, resource in replaced.items() if not r.succeeded]
         ok &= all(request.succeeded for request in deletes)
         for request in deletes:
             if request.succeeded:
@@ -249,6 +254,7 @@ class Deployment:
             self._clean_up(operation, roles, leaving, changes, failed)
             return
         if operation.goes_on:
+            self._replaced = self._created_anew(failed)
             self._keep(operation, "UPDATE_FAILED")
             return
         operation.rolls_back = True
@@ -307,16 +313,20 @@ class Deployment:
             for update in changes
             if update.kind == "Update" and update.given != resources[update.key].physical_id
         ]
-        deletes += [
-            self._release(resource, operation)
-            for key, resource in failed.items()
-            if key not in leaving and resource.physical_id != resources[key].physical_id
-        ]
+        deletes += [self._release(resource, operation) for resource in self._created_anew(failed)]
         self._exchange([deletes])
         for request in deletes:
             request.drop()
         self._end(operation, "UPDATE_COMPLETE")
         self._enter("complete", roles)
+
+    def _created_anew(self, failed: dict[Key, Resource]) -> list[Resource]:
+        resources = self.resources()
+        return [
+            resource
+            for key, resource in failed.items()
+            if resource.physical_id != resources[key].physical_id
+        ]
 
     # The rollback of an update
 

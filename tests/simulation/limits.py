@@ -106,10 +106,10 @@ def nobody_can_tell(request: Request) -> bool:
     """A deletion that cannot read what it owes, in the registry or of its stack, says so.
 
     It tries for as long as it has time, or for half a minute where that is denied, and leaves the
-    server as it is.
+    server as it is. So it does where AWS says for half a minute that there is no such server.
     """
     return any(
-        "nobody could tell" in answer["Reason"]
+        "nobody could tell" in answer["Reason"] or "does not exist" in answer["Reason"]
         for i in request.invocations
         for _, _, answer in i.answers
     )
@@ -118,16 +118,20 @@ def nobody_can_tell(request: Request) -> bool:
 def left_by_failed_update(operation: Operation, server: Server) -> bool:
     """After UPDATE_ROLLBACK_FAILED, DeleteStack leaves what was declared before as it is.
 
-    So it does with a server that an Update was bringing in without an answer: no request names it.
-    And so does ContinueUpdateRollback with what it is told to skip.
+    So it does with a server that an Update was bringing in without an answer, or had replaced when
+    the update failed with rollback disabled: no request names it. And so does
+    ContinueUpdateRollback with what it is told to skip.
     """
-    first = operation.first()
+    first, line = operation.first(), operation.line()
     declared = any(spec.server is server for spec in first.before.values())
-    unnamed = any(
-        r.kind == "Update" and r.spec.server is server and not r.succeeded for r in first.requests
+    updates = [r for o in line for r in o.requests if r.kind == "Update"]
+    unnamed = any(r.spec.server is server and not r.succeeded for r in updates)
+    replaced = any(
+        r.old is not None and r.old.server is server and r.spec.server is not server
+        for r in updates
     )
     deleted = first is not operation and operation.kind == "delete"
-    return any(o.skips for o in operation.line()) or (deleted and (declared or unnamed))
+    return any(o.skips for o in line) or (deleted and (declared or unnamed or replaced))
 
 
 def undone_unseen(commands: list[Command]) -> bool:
