@@ -305,7 +305,7 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
     owing = (r for r in touching if r.sent_s <= operation.ended_s)
     rivals = [r for r in touching if r.deployment is not operation.deployment]
     # What nobody was ever told to have, whoever has it next restores.
-    heir = any(r.kind == "Create" and not r.succeeded and _commanded(r, server) for r in rivals)
+    heir = any(r.kind == "Create" and not r.succeeded and _looked(r, server) for r in rivals)
     declared_by_others = any(
         hold.request in rivals and hold.from_s <= operation.ended_s < hold.until_s
         for hold in holds(world, server)
@@ -325,6 +325,10 @@ def _excused(world: World, operation: Operation, server: Server) -> bool:
         or any(limits.could_not_undo(r) or limits.nobody_can_tell(r) for r in owing)
         or any(limits.sending_is_unknown(r) for r in mine)
     )
+
+
+def _looked(request: Request, server: Server) -> bool:
+    return any(read is server for i in request.invocations for _, read, _ in i.reads)
 
 
 def _commanded(request: Request, server: Server) -> bool:
@@ -416,7 +420,7 @@ def _acted_s(request: Request, server: Server) -> float:
     if not _touches(request, server):
         return NEVER_S
     times = [c.at_s for i in request.invocations for c in i.commands if c.server is server]
-    looked = any(read is server for i in request.invocations for _, read, _ in i.reads)
+    looked = _looked(request, server)
     left = request.accepted is not None and _is_left(request.accepted)
     if request.spec.server is server and request.succeeded and looked and not left:
         times.append(request.over_s)
@@ -449,12 +453,20 @@ def holds(world: World, server: Server) -> list[Hold]:
         if request.accepted and _is_left(request.accepted):
             # A rollback is refused nothing; another stack has the server.
             continue
+        if world.knobs.returns_to_old_id and request.kind == "Update" and _is_replaced(request):
+            # CloudFormation lists it with the server before again.
+            continue
         later = (
             r.sent_s for r in world.requests[request.number + 1 :]
             if (r.stack, r.key) == (request.stack, request.key)
         )  # fmt: skip
         found.append(Hold(request, request.over_s, min(later, default=NEVER_S)))
     return found
+
+
+def _is_replaced(update: Request) -> bool:
+    brought_in = update.old is not None and update.old.server is not update.spec.server
+    return brought_in and update.operation.rolls_back
 
 
 def no_secret(world: World) -> Iterator[str]:
@@ -603,9 +615,10 @@ def _clears_up(delete: Request) -> bool:
 
 
 def _took_effect_s(request: Request, server: Server) -> float:
-    """Return when it acted, or was answered SUCCESS, even if nobody waited for that any more."""
+    """Return when it acted, or answered SUCCESS, even if nobody waited for that, or heard it."""
     told = (at_s for at_s, _, answer in answers(request) if answer["Status"] == "SUCCESS")
-    return min(_acted_s(request, server), next(told, NEVER_S))
+    unheard = [at_s for i in request.invocations for at_s in i.puts_failed]
+    return min(_acted_s(request, server), next(told, NEVER_S), *unheard)
 
 
 def _asks_for(newest: Request, command: Command) -> bool:

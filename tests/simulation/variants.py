@@ -13,7 +13,8 @@ from unittest.mock import patch
 
 from handler import keep, report
 from handler.cloudformation import Provider
-from transfer_server_state import declaration, progress
+from handler.reconcile import Reconciliation
+from transfer_server_state import claim, progress
 from transfer_server_state.aws import registry
 from transfer_server_state.aws.registry import Registry
 from transfer_server_state.aws.stack import Stacks
@@ -59,7 +60,7 @@ def _forgets_its_command(item: Any) -> Row:
     )
 
 
-def _restores_anothers(row: Row, request: Request) -> Row:
+def _restores_anothers(request: Request, row: Row, *_: object) -> Row:
     found = request.identity.found if request.identity and request.restores else None
     return row.claimed(request, owner=request.owner, restoring=found) if found else row
 
@@ -121,19 +122,19 @@ VARIANTS = {
     "clings to what is gone": Variant(
         7,
         replaced=((report, "_DELETES", report._DELETES - {Outcome.GONE}),),
-        looked_at_first=450,
+        looked_at_first=113,
     ),
     "knows no newer request": Variant(8, replaced=((Row, "supersedes", lambda *_: False),)),
     "knows no rival": Variant(8, replaced=((Stacks, "has", lambda *_: False),)),
     "logs its event": Variant(9, _LogsItsEvent),
     "doubts no look": Variant(
-        10, replaced=((declaration, "moves", lambda *_: False),), looked_at_first=294
+        10, replaced=((Reconciliation, "_doubts", lambda *_: False),), looked_at_first=177
     ),
     "the guard sleeps": Variant(11, replaced=((Drift, "is_due", lambda *_, **__: False),)),
     "the guard obeys who is gone": Variant(
         12, replaced=((keep, "Stacks", _KnowsEverybody), (Row, "buried", lambda row: row))
     ),
     "clears up after its successor": Variant(
-        10, replaced=((Row, "given_up_by", _restores_anothers),), looked_at_first=265
+        10, replaced=((claim, "_give_up", _restores_anothers),), looked_at_first=457
     ),
 }
