@@ -27,6 +27,7 @@ from transfer_server_state.row import Row
 
 class _FailsInSilence(Provider):
     def _send(self, *arguments: Any, **named: Any) -> None:
+        self._undelivered = None
         if self._answer is not None and self._answer.status == "SUCCESS":
             super()._send(*arguments, **named)
 
