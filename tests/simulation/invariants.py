@@ -629,9 +629,11 @@ def _asks_for(newest: Request, command: Command) -> bool:
 
 def _is_at_work(request: Request, command: Command) -> bool:
     """Tell whether a request had looked long before a command that was not its, and acts on it."""
+    # Another delivery of it may answer later, and say it again.
+    told = [answer for at_s, _, answer in answers(request) if at_s < command.at_s]
     for invocation in request.invocations:
         looks = [at_s for at_s, read, _ in invocation.reads if read is command.server]
-        ends = [answer for _, _, answer in invocation.answers]
+        ends = [answer for _, _, answer in invocation.answers if answer not in told]
         acts = any(says(answer, Outcome.DONE, *_FAILED) for answer in ends)
         late_s = command.at_s - _IN_FLIGHT_S
         if acts and looks and min(looks) < late_s and max(looks) > command.at_s:
