@@ -73,7 +73,7 @@ class Provider(CfnResource):
         logging.getLogger("crhelper.resource_helper").setLevel(logging.INFO)
         self._turn = threading.Lock()
         self._answer: Answer | None = None
-        # Until one is: of what keeps it from answering, crhelper says no more than the log.
+        # Until an answer arrives: what keeps crhelper from sending one, it only logs.
         self._undelivered: delivery.DeliveryError | None = delivery.DeliveryError(
             "No answer was sent"
         )
